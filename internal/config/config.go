@@ -1,0 +1,108 @@
+// Package config holds the settings of the server: one struct, one table of
+// settings with their defaults, units and help texts, and one rule of
+// precedence (default < file < environment < flag).
+//
+// The package is pure. It reads no file, no environment and no command line:
+// the caller hands all three in as data. A key nobody knows is an error in
+// each of them, so that a misspelt setting is noticed at start-up.
+package config
+
+import (
+	"time"
+)
+
+// Config is every setting of the server. It is passed by value. Load fills in
+// the defaults named in the table of settings (Settings); the zero Config is
+// not usable.
+type Config struct {
+	Data         string   // directory of the database, the keys and the default storage
+	Listen       string   // host:port to serve on; port 0 picks a free one
+	TLSCert      string   // file with the PEM certificate chain, empty for plain HTTP
+	TLSKey       string   // file with the PEM private key of TLSCert
+	InsecureHTTP bool     // allow plain HTTP on an address other machines can reach
+	AllowPaths   []string // local directories from which the admin may register arrays
+
+	AdminPassword string // password of the first user, used only while no user exists
+
+	TokenLife    time.Duration // life of a token made without an expiry
+	SessionLife  time.Duration // life of a login session
+	RememberLife time.Duration // life of a login session with remember_me
+	MaxTokenLife time.Duration // longest life of any token, 0 for no maximum
+
+	MaxJSONBody     int64 // bytes of a JSON request body
+	MaxMessageBody  int64 // bytes of a Cap'n Proto request body with its cell data
+	QueryMemory     int64 // bytes one query may hold
+	TotalMemory     int64 // bytes all running queries may hold together
+	PasswordHashers int   // password hashes computed at once, each takes 19 MiB
+	Demo            bool  // load the demonstration data at start
+
+	ShutdownGrace time.Duration // time that running requests get after SIGTERM
+	LogLevel      string        // debug, info, warn or error
+}
+
+// Setting describes one setting. Settings returns them all; the documentation
+// page and the command line are made from that list.
+type Setting struct {
+	Key     string // name in the file and of the flag, for example "max-token-life"
+	Default string // text of the default, "" for none
+	Help    string // one sentence, with the unit
+	Secret  bool   // may come from the environment only and is never printed
+	Repeat  bool   // may be given several times
+
+	set func(*Config, string) error
+}
+
+// Env is the name of the setting's environment variable, for example
+// AZULEJO_MAX_TOKEN_LIFE.
+func (s Setting) Env() string { return envName(s.Key) }
+
+const (
+	mebibyte = 1 << 20
+	gibibyte = 1 << 30
+)
+
+// settings is the table of all settings. Each default stands beside its key.
+var settings = []Setting{
+	{Key: "data", Default: "./azulejo-data", Help: "directory of the database, the keys and the default storage",
+		set: text(func(c *Config) *string { return &c.Data })},
+	{Key: "listen", Default: "127.0.0.1:8080", Help: "host:port to serve on; port 0 picks a free one",
+		set: text(func(c *Config) *string { return &c.Listen })},
+	{Key: "tls-cert", Help: "file with the PEM certificate chain",
+		set: text(func(c *Config) *string { return &c.TLSCert })},
+	{Key: "tls-key", Help: "file with the PEM private key",
+		set: text(func(c *Config) *string { return &c.TLSKey })},
+	{Key: "insecure-http", Default: "false", Help: "serve plain HTTP on an address that other machines can reach",
+		set: boolean(func(c *Config) *bool { return &c.InsecureHTTP })},
+	{Key: "allow-path", Repeat: true, Help: "directory from which the admin may register and create local arrays",
+		set: appendText(func(c *Config) *[]string { return &c.AllowPaths })},
+	{Key: "admin-password", Secret: true, Help: "password of the first user; ignored once a user exists",
+		set: text(func(c *Config) *string { return &c.AdminPassword })},
+	{Key: "token-life", Default: "30m", Help: "life of a token made without an expiry",
+		set: duration(func(c *Config) *time.Duration { return &c.TokenLife })},
+	{Key: "session-life", Default: "30m", Help: "life of a login session",
+		set: duration(func(c *Config) *time.Duration { return &c.SessionLife })},
+	{Key: "remember-life", Default: "720h", Help: "life of a login session that is to be remembered",
+		set: duration(func(c *Config) *time.Duration { return &c.RememberLife })},
+	{Key: "max-token-life", Default: "0s", Help: "longest life of any token, 0 for no maximum",
+		set: duration(func(c *Config) *time.Duration { return &c.MaxTokenLife })},
+	{Key: "max-json-body", Default: "4MiB", Help: "size of a JSON request body",
+		set: size(func(c *Config) *int64 { return &c.MaxJSONBody })},
+	{Key: "max-message-body", Default: "2GiB", Help: "size of a request body with cell data",
+		set: size(func(c *Config) *int64 { return &c.MaxMessageBody })},
+	{Key: "query-memory", Default: "1GiB", Help: "memory that one query may hold",
+		set: size(func(c *Config) *int64 { return &c.QueryMemory })},
+	{Key: "total-memory", Default: "4GiB", Help: "memory that all running queries may hold together",
+		set: size(func(c *Config) *int64 { return &c.TotalMemory })},
+	{Key: "password-hashers", Default: "2", Help: "password hashes computed at once, each takes 19 MiB",
+		set: integer(func(c *Config) *int { return &c.PasswordHashers })},
+	{Key: "demo", Default: "false", Help: "load the demonstration data at start",
+		set: boolean(func(c *Config) *bool { return &c.Demo })},
+	{Key: "shutdown-grace", Default: "30s", Help: "time that running requests get to end after SIGTERM",
+		set: duration(func(c *Config) *time.Duration { return &c.ShutdownGrace })},
+	{Key: "log-level", Default: "info", Help: "debug, info, warn or error",
+		set: text(func(c *Config) *string { return &c.LogLevel })},
+}
+
+// Settings returns the table of all settings in the order of documentation.
+// The slice is the caller's.
+func Settings() []Setting { return append([]Setting(nil), settings...) }

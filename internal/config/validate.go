@@ -1,0 +1,73 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Validate reports every fault of c at once, joined in one error of class
+// ErrInvalid, or nil. It looks at no file: what a setting names is checked by
+// whoever opens it.
+func (c Config) Validate() error {
+	var faults []error
+	wrong := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...))
+		}
+	}
+	wrong(c.Data != "", "data: name a directory")
+	c.validateListen(wrong)
+	for _, p := range c.AllowPaths {
+		wrong(filepath.IsAbs(p), "allow-path: %q is not an absolute path", p)
+		wrong(filepath.Clean(p) != "/", "allow-path: %q would allow the whole machine", p)
+	}
+	for key, d := range map[string]time.Duration{"token-life": c.TokenLife, "session-life": c.SessionLife,
+		"remember-life": c.RememberLife} {
+		wrong(d >= time.Second, "%s: %v is under a second", key, d)
+	}
+	wrong(c.MaxTokenLife == 0 || c.MaxTokenLife >= time.Second, "max-token-life: %v is neither 0 nor over a second", c.MaxTokenLife)
+	wrong(c.ShutdownGrace >= 0, "shutdown-grace: %v is negative", c.ShutdownGrace)
+	for key, n := range map[string]int64{"max-json-body": c.MaxJSONBody, "max-message-body": c.MaxMessageBody,
+		"query-memory": c.QueryMemory, "total-memory": c.TotalMemory} {
+		wrong(n >= mebibyte, "%s: %d bytes is under 1 MiB", key, n)
+	}
+	wrong(c.QueryMemory <= c.TotalMemory, "query-memory: %d bytes is over total-memory, %d bytes", c.QueryMemory, c.TotalMemory)
+	wrong(c.PasswordHashers >= 1 && c.PasswordHashers <= 64, "password-hashers: %d is not between 1 and 64", c.PasswordHashers)
+	wrong(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel),
+		"log-level: %q is none of debug, info, warn, error", c.LogLevel)
+	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(faults...)
+}
+
+func (c Config) validateListen(wrong func(bool, string, ...any)) {
+	wrong((c.TLSCert == "") == (c.TLSKey == ""), "tls-cert, tls-key: both or neither must be given")
+	i := strings.LastIndexByte(c.Listen, ':')
+	if i < 0 {
+		wrong(false, "listen: %q is not of the form host:port", c.Listen)
+		return
+	}
+	port, err := strconv.ParseUint(c.Listen[i+1:], 10, 16)
+	wrong(err == nil, "listen: %q has no port between 0 and 65535", c.Listen)
+	wrong(err != nil || c.TLS() || c.InsecureHTTP || c.loopback(c.Listen[:i]),
+		"listen: %s:%d can be reached by other machines and would carry secrets in the clear; "+
+			"give --tls-cert and --tls-key, or --insecure-http if something in front does TLS", c.Listen[:i], port)
+}
+
+// TLS reports whether the server speaks TLS itself.
+func (c Config) TLS() bool { return c.TLSCert != "" && c.TLSKey != "" }
+
+// loopback reports whether host can only be reached from this machine. A name
+// other than localhost counts as reachable: what it resolves to may change.
+func (Config) loopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"))
+	return err == nil && addr.IsLoopback()
+}

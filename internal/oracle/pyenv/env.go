@@ -1,0 +1,130 @@
+package pyenv
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+//go:embed requirements.txt
+var requirements string
+
+// ErrUnavailable marks every failure to provide the environment.
+var ErrUnavailable = errors.New("the Python test environment cannot be made")
+
+// wanted is the Python version the pinned packages are built for.
+const wanted = "3.11"
+
+// Env is a complete Python environment. Safe for concurrent use.
+type Env struct {
+	Python string // interpreter of the environment
+}
+
+// Ensure returns the environment, making it first where this machine has none for these requirements. What it
+// installs, and how long that took, goes to log. The error wraps ErrUnavailable and says what to do.
+func Ensure(ctx context.Context, log io.Writer) (Env, error) {
+	cache, err := Cache()
+	if err != nil {
+		return Env{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	key := fmt.Sprintf("%.12x", sha256.Sum256([]byte(requirements+wanted+runtime.GOOS+runtime.GOARCH)))
+	env := Env{Python: filepath.Join(cache, "py-"+key, "bin", "python")}
+	if complete(env) {
+		return env, nil
+	}
+	err = Locked(ctx, "python", func(string) error {
+		if complete(env) {
+			return nil
+		}
+		return build(ctx, cache, filepath.Dir(filepath.Dir(env.Python)), log)
+	})
+	if err != nil {
+		return Env{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return env, nil
+}
+
+// complete tells whether the environment's directory is in place; build renames it there as its last step.
+func complete(e Env) bool {
+	_, err := os.Stat(e.Python)
+	return err == nil
+}
+
+// build makes the environment beside its final place and renames it. The caller holds the lock, so what other builds
+// left behind is dead.
+func build(ctx context.Context, cache, final string, log io.Writer) error {
+	python, err := interpreter(ctx)
+	if err != nil {
+		return err
+	}
+	dead, err := filepath.Glob(filepath.Join(cache, "build-*"))
+	if err != nil {
+		return err
+	}
+	for _, d := range append(dead, final) {
+		if err := os.RemoveAll(d); err != nil {
+			return err
+		}
+	}
+	dir, err := os.MkdirTemp(cache, "build-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) // best effort: the next build removes it too
+	started := time.Now()
+	fmt.Fprintf(log, "making the Python test environment in %s (once per machine):\n%s", final, requirements)
+	file := filepath.Join(dir, "requirements.txt")
+	if err := os.WriteFile(file, []byte(requirements), 0o644); err != nil {
+		return err
+	}
+	steps := []Program{
+		{Path: python, Args: []string{"-m", "venv", dir}},
+		{Path: filepath.Join(dir, "bin", "python"), Limit: 20 * time.Minute,
+			Args: []string{"-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "-r", file}},
+		{Path: filepath.Join(dir, "bin", "python"), Args: []string{"-c", "import tiledb, tiledb.cloud, pandas, pyarrow, PIL"}},
+	}
+	for _, s := range steps {
+		if _, err := s.Run(ctx); err != nil {
+			return fmt.Errorf("%w\nneeded: Python %s with venv and pip, and a reachable package index", err, wanted)
+		}
+	}
+	fmt.Fprintf(log, "made in %s\n", time.Since(started).Round(time.Second))
+	return os.Rename(dir, final)
+}
+
+// interpreter finds a Python of the wanted version on the path.
+func interpreter(ctx context.Context) (string, error) {
+	var seen []string
+	for _, name := range []string{"python" + wanted, "python3", "python"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		out, err := Program{Path: path, Limit: time.Minute, Args: []string{"-c", "import sys; print('%d.%d' % sys.version_info[:2])"}}.Run(ctx)
+		version := strings.TrimSpace(string(out.Stdout))
+		if err == nil && version == wanted {
+			return path, nil
+		}
+		seen = append(seen, fmt.Sprintf("%s is %q", path, version))
+	}
+	return "", fmt.Errorf("no Python %s on the path (%s); install it", wanted, strings.Join(seen, ", "))
+}
+
+// Script runs a Python file with arguments in the environment. modules are directories whose modules it may import.
+func (e Env) Script(ctx context.Context, limit time.Duration, modules []string, file string, args ...string) (Output, error) {
+	return Program{
+		Path:  e.Python,
+		Args:  append([]string{"-u", file}, args...),
+		Env:   []string{"PYTHONPATH=" + strings.Join(modules, string(os.PathListSeparator)), "PYTHONDONTWRITEBYTECODE=1"},
+		Limit: limit,
+	}.Run(ctx)
+}

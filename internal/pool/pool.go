@@ -1,0 +1,79 @@
+// Package pool lends byte buffers by size class and accounts for the bytes that one query may hold.
+package pool
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"azulejo/datatype"
+)
+
+// ErrBudget is wrapped by the error of a Budget that would be exceeded.
+var ErrBudget = errors.New("memory budget exceeded")
+
+const (
+	minClass = 10 // 1 KiB
+	maxClass = 26 // 64 MiB: larger buffers are not kept
+)
+
+var classes [maxClass + 1]sync.Pool
+
+// Buffer is a lent byte slice, aligned for every element type. Its contents are not zeroed.
+type Buffer struct {
+	// B has the length asked for; the borrower may reslice and write it until Release.
+	B     []byte
+	whole []byte
+	class int
+}
+
+// Get lends a buffer of n bytes. The caller returns it by Release, once, in the function that took it.
+func Get(n int) *Buffer {
+	class := max(minClass, bits.Len(uint(max(n, 1)-1)))
+	if class > maxClass {
+		whole := datatype.AlignedBytes(n)
+		return &Buffer{B: whole, whole: whole, class: -1}
+	}
+	if got, ok := classes[class].Get().(*Buffer); ok {
+		got.B = got.whole[:n]
+		return got
+	}
+	whole := datatype.AlignedBytes(1 << class)
+	return &Buffer{B: whole[:n], whole: whole, class: class}
+}
+
+// Release gives the buffer back; it must not be used afterwards. A nil Buffer is ignored.
+func (b *Buffer) Release() {
+	if b == nil || b.class < 0 {
+		return
+	}
+	scribble(b.whole)
+	b.B = nil
+	classes[b.class].Put(b)
+}
+
+// Budget bounds the bytes that one query holds at a time. It is safe for concurrent use. The zero value has no limit.
+type Budget struct {
+	limit int64
+	used  atomic.Int64
+}
+
+// NewBudget returns a budget of limit bytes; 0 or less means no limit.
+func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
+
+// Take books n bytes or returns an error wrapping ErrBudget and books nothing.
+func (b *Budget) Take(n int64) error {
+	if used := b.used.Add(n); b.limit > 0 && used > b.limit {
+		b.used.Add(-n)
+		return fmt.Errorf("%w: %d bytes wanted, %d of %d in use", ErrBudget, n, used-n, b.limit)
+	}
+	return nil
+}
+
+// Give returns n booked bytes.
+func (b *Budget) Give(n int64) { b.used.Add(-n) }
+
+// Used returns the bytes booked now.
+func (b *Budget) Used() int64 { return b.used.Load() }

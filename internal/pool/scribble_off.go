@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package pool
+
+func scribble([]byte) {}

@@ -1,0 +1,133 @@
+// Package query reads cells out of an open array and writes cells into it: dense and sparse, every layout, multi-range
+// subarrays, conditions, aggregates and incomplete reads that resume where they stopped.
+//
+// Cells travel as columns of little-endian bytes. A Read says what is wanted and how many bytes of each column the
+// caller can take; Run answers with columns of exactly the size needed, allocated once through Read.Alloc.
+package query
+
+import (
+	"errors"
+
+	"azulejo/condition"
+	"azulejo/internal/pool"
+	"azulejo/schema"
+)
+
+// ErrInvalid is wrapped by the error for a query that does not fit the array: unknown field, range outside the domain,
+// wrong layout, columns of unequal length.
+var ErrInvalid = errors.New("invalid query")
+
+// Subarray selects cells: for every dimension a list of inclusive ranges, nil for all of it. With several dimensions the
+// selection is the product of their ranges; results of ordered layouts follow the ranges in the order given.
+type Subarray struct {
+	Ranges [][]schema.Range
+}
+
+// OffsetsFormat says how offsets columns of var-sized fields look to the user (config sm.var_offsets.*).
+// On disk offsets are always 64-bit byte positions without an extra element.
+type OffsetsFormat struct {
+	// Bits is 64 or 32; 0 means 64.
+	Bits int
+	// Elements counts offsets in values instead of bytes.
+	Elements bool
+	// Extra adds a last offset equal to the length of the data.
+	Extra bool
+}
+
+// Column holds the cells of one field. The bytes belong to whoever allocated them and are not kept after the call.
+type Column struct {
+	Name string
+	// Data holds fixed cells back to back, or the values of var-sized cells.
+	Data []byte
+	// Offsets is nil for fixed-size fields; its form is the query's OffsetsFormat.
+	Offsets []byte
+	// Validity has one byte a cell, 1 = valid; nil unless the field is nullable.
+	Validity []byte
+}
+
+// Want is one field to return and the bytes the caller can take of it; a negative capacity means any number.
+type Want struct {
+	Name        string
+	DataCap     int64
+	OffsetsCap  int64
+	ValidityCap int64
+}
+
+// AggregateOp is the function of an aggregate.
+type AggregateOp uint8
+
+// The aggregates.
+const (
+	Count AggregateOp = iota
+	Sum
+	Mean
+	Min
+	Max
+	NullCount
+)
+
+// Aggregate is one value computed over the selected cells instead of returning them.
+type Aggregate struct {
+	// Output is the name of the result column.
+	Output string
+	Op     AggregateOp
+	// Field is the input; empty for Count.
+	Field string
+}
+
+// Read is a read query. Zero values mean: whole domain, no condition, no limits.
+type Read struct {
+	// Layout is RowMajor, ColMajor, GlobalOrder or Unordered.
+	Layout     schema.Layout
+	Subarray   Subarray
+	Condition  *condition.Node
+	Fields     []Want
+	Aggregates []Aggregate
+	Offsets    OffsetsFormat
+	// Resume continues after an incomplete Result of the same query on the same fragments; nil starts.
+	Resume *State
+	// Alloc returns n bytes for a result column, aligned to 8; nil means datatype.AlignedBytes.
+	Alloc func(n int) []byte
+	// Threads bounds the parallel work; 0 means the number of cores.
+	Threads int
+	// Budget bounds the bytes held, result columns included; nil means no limit. A read that would pass it answers an
+	// incomplete Result with what fits, and errs only when not even one cell does.
+	Budget *pool.Budget
+}
+
+// Result is what a read returned.
+type Result struct {
+	// Columns has one entry per Read.Fields entry and then one per aggregate, in their order.
+	Columns []Column
+	// Cells is the number of cells in Columns (aggregates not counted).
+	Cells uint64
+	// Next is where to resume when the result is incomplete, else nil. An incomplete result with 0 cells means that the
+	// capacities are too small for one cell.
+	Next *State
+}
+
+// Write is one write of whole columns.
+type Write struct {
+	// Layout is RowMajor or ColMajor (dense), Unordered (sparse) or GlobalOrder.
+	Layout schema.Layout
+	// Subarray is the region of a dense write, one range per dimension; nil for the whole domain.
+	Subarray Subarray
+	// Columns has every attribute and, when sparse, every dimension, in any order.
+	Columns []Column
+	Offsets OffsetsFormat
+	// CheckDups refuses and DedupCoords drops cells at equal coordinates; both are for arrays without duplicates.
+	CheckDups, DedupCoords bool
+	// CheckOutOfBounds refuses coordinates outside the domain or the current domain.
+	CheckOutOfBounds bool
+	// Timestamp in milliseconds since 1970 of the new fragment; 0 means now.
+	Timestamp uint64
+	Threads   int
+}
+
+// Written names what a write made.
+type Written struct {
+	// Fragment is the new fragment's name; empty when the write had no cells.
+	Fragment string
+	// Start and End are its timestamps in milliseconds.
+	Start, End uint64
+}

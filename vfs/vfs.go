@@ -1,0 +1,108 @@
+// Package vfs is the seam between the engine and the places arrays live in: a file system of immutable files, with
+// listing, ranged reads, write-once files and removal.
+//
+// A URI is a slash-separated name understood by the backend; Join and Base work on it. Directories of object stores
+// exist while they hold something.
+package vfs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrNotExist is wrapped by the error for a file or directory that is not there.
+var ErrNotExist = errors.New("does not exist")
+
+// ErrExist is wrapped by the error of creating what is already there.
+var ErrExist = errors.New("already exists")
+
+// Error is a storage fault: what was tried on which URI.
+type Error struct {
+	Op, URI string
+	Err     error
+}
+
+// Error returns operation, URI and cause.
+func (e *Error) Error() string { return fmt.Sprintf("%s %s: %v", e.Op, e.URI, e.Err) }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Entry is one direct child of a listed directory.
+type Entry struct {
+	// Name is the last part of the child's URI.
+	Name string
+	// NBytes is the file's size; 0 for directories.
+	NBytes int64
+	Dir    bool
+}
+
+// FS is a place where arrays live. Implementations are safe for concurrent use.
+type FS interface {
+	// List returns the direct children of a directory sorted by name. A directory that does not exist is empty.
+	List(ctx context.Context, dir string) ([]Entry, error)
+	// Open opens a file for ranged reads; the error wraps ErrNotExist when there is none.
+	Open(ctx context.Context, uri string) (File, error)
+	// Create begins a new file, which becomes visible, whole and durable, at Commit. Committing over an existing file
+	// is an error wrapping ErrExist.
+	Create(ctx context.Context, uri string) (Writer, error)
+	// MakeDir makes a directory and its parents durable; a no-op where directories do not exist by themselves.
+	MakeDir(ctx context.Context, dir string) error
+	// Remove removes a file, or a directory with everything in it. Removing what is not there is not an error.
+	Remove(ctx context.Context, uri string) error
+}
+
+// File is an open immutable file. ReadAt may be called concurrently.
+type File interface {
+	// ReadAt fills p from offset off; it never returns fewer bytes without an error.
+	ReadAt(ctx context.Context, p []byte, off int64) error
+	// Size returns the length in bytes.
+	Size() int64
+	Close() error
+}
+
+// Writer collects the bytes of a new file. Exactly one of Commit and Abort ends it; Abort after Commit does nothing.
+type Writer interface {
+	Write(p []byte) (int, error)
+	Commit(ctx context.Context) error
+	Abort() error
+}
+
+// ReadAll returns the whole content of a file.
+func ReadAll(ctx context.Context, fs FS, uri string) ([]byte, error) {
+	f, err := fs.Open(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p := make([]byte, f.Size())
+	return p, f.ReadAt(ctx, p, 0)
+}
+
+// WriteAll creates a file with the given content, durable when it returns.
+func WriteAll(ctx context.Context, fs FS, uri string, content []byte) error {
+	w, err := fs.Create(ctx, uri)
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(content); err != nil {
+		return errors.Join(err, w.Abort())
+	}
+	return w.Commit(ctx)
+}
+
+// Join appends path parts to a URI.
+func Join(uri string, parts ...string) string {
+	for _, p := range parts {
+		uri = strings.TrimRight(uri, "/") + "/" + strings.Trim(p, "/")
+	}
+	return uri
+}
+
+// Base returns the last part of a URI, without a trailing slash.
+func Base(uri string) string {
+	uri = strings.TrimRight(uri, "/")
+	return uri[strings.LastIndexByte(uri, '/')+1:]
+}
