@@ -24,7 +24,7 @@ func (c Config) Validate() error {
 	wrong(c.Data != "", "data: name a directory")
 	c.validateListen(wrong)
 	for _, p := range c.AllowPaths {
-		wrong(filepath.IsAbs(p), "allow-path: %q is not an absolute path", p)
+		wrong(p != "", "allow-path: name a directory")
 		wrong(filepath.Clean(p) != "/", "allow-path: %q would allow the whole machine", p)
 	}
 	for key, d := range map[string]time.Duration{"token-life": c.TokenLife, "session-life": c.SessionLife,
