@@ -22,7 +22,7 @@ type Config struct {
 	InsecureHTTP bool     // allow plain HTTP on an address other machines can reach
 	AllowPaths   []string // local directories from which the admin may register arrays
 
-	AdminPassword string // password of the first user, used only while no user exists
+	AdminPassword string // password of the first user, ignored once that user exists
 
 	TokenLife    time.Duration // life of a token made without an expiry
 	SessionLife  time.Duration // life of a login session
@@ -75,7 +75,7 @@ var settings = []Setting{
 		set: boolean(func(c *Config) *bool { return &c.InsecureHTTP })},
 	{Key: "allow-path", Repeat: true, Help: "directory from which the admin may register and create local arrays",
 		set: appendText(func(c *Config) *[]string { return &c.AllowPaths })},
-	{Key: "admin-password", Secret: true, Help: "password of the first user; ignored once a user exists",
+	{Key: "admin-password", Secret: true, Help: "password of the first user; ignored once that user exists",
 		set: text(func(c *Config) *string { return &c.AdminPassword })},
 	{Key: "token-life", Default: "30m", Help: "life of a token made without an expiry",
 		set: duration(func(c *Config) *time.Duration { return &c.TokenLife })},
