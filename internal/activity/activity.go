@@ -1,0 +1,79 @@
+// Package activity keeps the audit log: who did what with which token, from
+// where, in which request. Rows are only ever added (the database refuses
+// anything else) and never hold a secret.
+package activity
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"azulejo/internal/db"
+)
+
+// Event names what happened.
+type Event string
+
+// The events of the audit log (tokens-page.md, TOK-37).
+const (
+	TokenCreated   Event = "token-created"
+	TokensListed   Event = "tokens-listed"
+	TokenRevoked   Event = "token-revoked"
+	TokenExpired   Event = "token-expired"
+	UsedAfterEnd   Event = "token-used-after-end"
+	ScopeDenied    Event = "scope-denied"
+	RateLimited    Event = "rate-limited"
+	PasswordFailed Event = "password-failed"
+)
+
+// Origin says from where a request came.
+type Origin struct {
+	Address   string // IP address of the peer
+	Agent     string // User-Agent header, shortened
+	RequestID string
+}
+
+// Entry is one line of the log. Fields that do not apply are empty.
+type Entry struct {
+	At        time.Time // UTC, seconds
+	Event     Event
+	UserID    string // owner of the token, or the user who acted
+	TokenID   string
+	TokenName string
+	Origin    Origin
+	Detail    string
+}
+
+// Record appends an entry inside the caller's transaction, so that a change and
+// its line in the log are one.
+func Record(ctx context.Context, tx *sql.Tx, e Entry) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, event, user_id, token_id, token_name, address, request_id, detail)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.At.Unix(), string(e.Event), e.UserID, e.TokenID, e.TokenName, e.Origin.Address, e.Origin.RequestID, e.Detail)
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// List returns the newest entries about a user, newest first, at most limit.
+func List(ctx context.Context, q db.Querier, userID string, limit int) ([]Entry, error) {
+	rows, err := q.QueryContext(ctx, `SELECT at, event, user_id, token_id, token_name, address, request_id, detail FROM audit
+		WHERE user_id = ? ORDER BY seq DESC LIMIT ?`, userID, limit)
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	defer rows.Close()
+	var list []Entry
+	for rows.Next() {
+		var e Entry
+		var at int64
+		if err := rows.Scan(&at, &e.Event, &e.UserID, &e.TokenID, &e.TokenName, &e.Origin.Address, &e.Origin.RequestID, &e.Detail); err != nil {
+			return nil, fmt.Errorf("audit: %w", err)
+		}
+		e.At = time.Unix(at, 0).UTC()
+		list = append(list, e)
+	}
+	return list, rows.Err()
+}
