@@ -1,11 +1,30 @@
 // Package filter implements TileDB's tile filters and the pipelines made of them (format_spec/filter_pipeline.md,
-// format_spec/filters/*.md).
+// format_spec/tile.md, format_spec/filters/*.md).
 //
 // A pipeline is stored and carried as plain Specs, a code and its option bytes, so that schemas, files and messages can
-// hold filters that this build cannot run; running one of those is refused with ErrUnsupported that names it.
+// hold filters that this build cannot run; running one of those is refused with ErrUnsupported that names it. To run a
+// pipeline, make a Codec of it for the type of the values.
+//
+// A filtered tile is a list of chunks, each filtered on its own:
+//
+//	u64 number of chunks
+//	per chunk: u32 original bytes | u32 filtered bytes | u32 metadata bytes | metadata | filtered data
+//
+// Every filter turns the data of a chunk into new data and puts its own metadata in front of that of the filters
+// before it. A compressor also swallows the metadata in front of it: it compresses those parts, newest first, and then
+// the data, and lists the sizes of both in its own. So reading a chunk's metadata from front to back serves the filters
+// from last to first.
+//
+// To add a filter, write its file with a stage and a build function, and name that function in its row of the table.
 package filter
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"azulejo/datatype"
+)
 
 // ErrUnsupported is wrapped by the error for a filter that is known or unknown but cannot be run by this build.
 var ErrUnsupported = errors.New("unsupported filter")
@@ -13,14 +32,17 @@ var ErrUnsupported = errors.New("unsupported filter")
 // ErrCorrupt is wrapped by the error for filtered data that cannot be reversed.
 var ErrCorrupt = errors.New("corrupt filtered data")
 
-// ErrUnfilterable is wrapped by the error for values a filter refuses to store, such as a falling value in
-// positive-delta.
+// ErrUnfilterable is wrapped by the error for values or types that a filter refuses to store, such as a falling value
+// in positive-delta or floats in double-delta.
 var ErrUnfilterable = errors.New("values do not suit the filter")
+
+// ErrOptions is wrapped by the error for option bytes that do not fit their filter.
+var ErrOptions = errors.New("bad filter options")
 
 // Code is the number of a filter in stored pipelines.
 type Code uint8
 
-// The filters of format version 22.
+// The filters of format version 22 (format_spec/filter_pipeline.md). AES256GCM is never part of a schema's pipelines.
 const (
 	None              Code = 0
 	Gzip              Code = 1
@@ -33,12 +55,12 @@ const (
 	Bitshuffle        Code = 8
 	Byteshuffle       Code = 9
 	PositiveDelta     Code = 10
-	AES256GCM         Code = 12
-	ChecksumMD5       Code = 13
-	ChecksumSHA256    Code = 14
-	Dictionary        Code = 15
-	FloatScale        Code = 16
-	XOR               Code = 17
+	AES256GCM         Code = 11
+	ChecksumMD5       Code = 12
+	ChecksumSHA256    Code = 13
+	Dictionary        Code = 14
+	FloatScale        Code = 15
+	XOR               Code = 16
 	WebP              Code = 18
 	Delta             Code = 19
 )
@@ -46,16 +68,68 @@ const (
 // DefaultMaxChunk is the chunk size in bytes that TileDB stores in pipelines and cuts tiles at.
 const DefaultMaxChunk = 65536
 
-// Spec is one filter of a pipeline: its code and its options exactly as the newest format version stores them.
-// A Spec is immutable; Options may be shared.
-type Spec struct {
-	Code    Code
-	Options []byte
+// row is one filter of the table.
+type row struct {
+	name string
+	// options is the layout of the option bytes.
+	options layout
+	// build makes the stage that runs the filter; nil when this build cannot run it.
+	build func(Spec, input) (stage, error)
 }
 
-// Pipeline is an ordered list of filters. The zero value stores data as it is, in chunks.
-type Pipeline struct {
-	// MaxChunk is the stored maximum chunk size in bytes. Writing cuts at DefaultMaxChunk whatever it says.
-	MaxChunk uint32
-	Filters  []Spec
+// input is what a stage is built for: the values that reach it.
+type input struct {
+	// t is the type of the values after the filters before this one.
+	t datatype.Type
+	// cellSize is the bytes of a cell of the tile.
+	cellSize int
+	// version is the format version of the tile.
+	version uint32
+}
+
+var table = [20]row{
+	None:              {"NONE", plainLayout, nil},
+	Gzip:              {"GZIP", compressorLayout, nil},
+	Zstd:              {"ZSTD", compressorLayout, nil},
+	LZ4:               {"LZ4", compressorLayout, nil},
+	RLE:               {"RLE", compressorLayout, nil},
+	Bzip2:             {"BZIP2", compressorLayout, nil},
+	DoubleDelta:       {"DOUBLE_DELTA", reinterpretLayout, nil},
+	BitWidthReduction: {"BIT_WIDTH_REDUCTION", windowLayout, nil},
+	Bitshuffle:        {"BITSHUFFLE", plainLayout, nil},
+	Byteshuffle:       {"BYTESHUFFLE", plainLayout, nil},
+	PositiveDelta:     {"POSITIVE_DELTA", windowLayout, nil},
+	AES256GCM:         {"AES_256_GCM", plainLayout, nil},
+	ChecksumMD5:       {"CHECKSUM_MD5", plainLayout, nil},
+	ChecksumSHA256:    {"CHECKSUM_SHA256", plainLayout, nil},
+	Dictionary:        {"DICTIONARY_ENCODING", compressorLayout, nil},
+	FloatScale:        {"SCALE_FLOAT", floatScaleLayout, nil},
+	XOR:               {"XOR", plainLayout, nil},
+	WebP:              {"WEBP", webPLayout, nil},
+	Delta:             {"DELTA", reinterpretLayout, nil},
+}
+
+// Valid reports whether c is a filter of the format.
+func (c Code) Valid() bool { return int(c) < len(table) && table[c].name != "" }
+
+// Supported reports whether this build can run the filter.
+func (c Code) Supported() bool { return c.Valid() && table[c].build != nil }
+
+// String returns the upper-case name that TileDB uses on the wire, such as "ZSTD" or "CHECKSUM_MD5", or a text with the
+// number when c is unknown.
+func (c Code) String() string {
+	if !c.Valid() {
+		return fmt.Sprintf("filter(%d)", uint8(c))
+	}
+	return table[c].name
+}
+
+// ParseCode returns the filter of an upper- or lower-case name as String gives it.
+func ParseCode(name string) (Code, bool) {
+	for c := range table {
+		if table[c].name != "" && strings.EqualFold(table[c].name, name) {
+			return Code(c), true
+		}
+	}
+	return 0, false
 }

@@ -1,0 +1,233 @@
+package filter
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"azulejo/datatype"
+)
+
+// Chunk is a chunk of a filtered tile: where its data lies in the tile and its bytes in the filtered form.
+type Chunk struct {
+	// Off and NBytes are the place and size in bytes of the chunk's data in the tile.
+	Off, NBytes int
+	// at is the place in the filtered form of the metadata, meta and data the bytes of the two.
+	at, meta, data int
+}
+
+// chunkReader walks the chunks of a filtered tile.
+type chunkReader struct {
+	disk []byte
+	// n is the number of chunks, i of those read, at and off the places after them in disk and in the tile.
+	n      uint64
+	i      uint64
+	at     int
+	off    int
+	lastAt int
+}
+
+// newChunkReader reads the number of chunks.
+func newChunkReader(disk []byte) (chunkReader, error) {
+	if len(disk) < 8 {
+		return chunkReader{}, fmt.Errorf("%w: %d bytes are no tile", ErrCorrupt, len(disk))
+	}
+	r := chunkReader{disk: disk, n: binary.LittleEndian.Uint64(disk), at: 8}
+	if r.n > uint64(len(disk)-8)/12 {
+		return r, fmt.Errorf("%w: %d chunks in %d bytes", ErrCorrupt, r.n, len(disk))
+	}
+	return r, nil
+}
+
+// more reports whether another chunk follows.
+func (r *chunkReader) more() bool { return r.i < r.n }
+
+// next reads one chunk's sizes and steps over it.
+func (r *chunkReader) next() (Chunk, error) {
+	if len(r.disk)-r.at < 12 {
+		return Chunk{}, fmt.Errorf("%w: chunk %d has no sizes at byte %d", ErrCorrupt, r.i, r.at)
+	}
+	h := r.disk[r.at : r.at+12]
+	original := uint64(binary.LittleEndian.Uint32(h))
+	data, meta := uint64(binary.LittleEndian.Uint32(h[4:])), uint64(binary.LittleEndian.Uint32(h[8:]))
+	if data+meta > uint64(len(r.disk)-r.at-12) {
+		return Chunk{}, fmt.Errorf("%w: chunk %d at byte %d has %d bytes, %d are left", ErrCorrupt, r.i, r.at, data+meta,
+			len(r.disk)-r.at-12)
+	}
+	if original > uint64(math.MaxInt-r.off) {
+		return Chunk{}, fmt.Errorf("%w: chunk %d of %d bytes", ErrCorrupt, r.i, original)
+	}
+	c := Chunk{Off: r.off, NBytes: int(original), at: r.at + 12, meta: int(meta), data: int(data)}
+	r.lastAt = r.at
+	r.at += 12 + c.meta + c.data
+	r.off += c.NBytes
+	r.i++
+	return c, nil
+}
+
+// end tells whether the chunks end where the filtered tile does.
+func (r *chunkReader) end() error {
+	if r.at != len(r.disk) {
+		return fmt.Errorf("%w: %d bytes after the last chunk at byte %d", ErrCorrupt, len(r.disk)-r.at, r.at)
+	}
+	return nil
+}
+
+// OriginalSize returns the bytes of a tile before filtering, as its chunks claim: check it against what is expected
+// before allocating that much. The error wraps ErrCorrupt.
+func OriginalSize(disk []byte) (uint64, error) {
+	r, err := newChunkReader(disk)
+	for err == nil && r.more() {
+		_, err = r.next()
+	}
+	if err == nil {
+		err = r.end()
+	}
+	return uint64(r.off), err
+}
+
+// Chunks returns the chunks of a filtered tile in order, in a new slice. The error wraps ErrCorrupt.
+func Chunks(disk []byte) ([]Chunk, error) {
+	r, err := newChunkReader(disk)
+	if err != nil {
+		return nil, err
+	}
+	chunks := make([]Chunk, r.n)
+	for i := range chunks {
+		if chunks[i], err = r.next(); err != nil {
+			return nil, err
+		}
+	}
+	return chunks, r.end()
+}
+
+// Reverse writes the tile that disk is the filtered form of into dst, which must have its exact size; otherwise, and
+// for damaged data, the error wraps ErrCorrupt and dst holds anything. Aligned destinations (datatype.AlignedBytes,
+// package pool) are faster. Neither slice is kept.
+func (c *Codec) Reverse(dst, disk []byte) error {
+	r, err := newChunkReader(disk)
+	if err != nil {
+		return err
+	}
+	w := newWork()
+	defer w.release()
+	for r.more() {
+		chunk, err := r.next()
+		if err != nil {
+			return err
+		}
+		if chunk.NBytes > len(dst)-chunk.Off {
+			return fmt.Errorf("%w: chunk %d ends at byte %d of a tile of %d bytes", ErrCorrupt, r.i-1, r.off, len(dst))
+		}
+		if err := c.reverseChunk(w, dst[chunk.Off:r.off:r.off], disk, chunk); err != nil {
+			return fmt.Errorf("chunk %d at byte %d: %w", r.i-1, r.lastAt, err)
+		}
+	}
+	if r.off != len(dst) {
+		return fmt.Errorf("%w: the chunks hold %d bytes of a tile of %d bytes", ErrCorrupt, r.off, len(dst))
+	}
+	return r.end()
+}
+
+// ReverseChunk writes the data of one chunk, from Chunks of the same disk, into dst, which must have Chunk.NBytes
+// bytes. Errors are as those of Reverse.
+func (c *Codec) ReverseChunk(dst, disk []byte, chunk Chunk) error {
+	if len(dst) != chunk.NBytes || chunk.at < 0 || chunk.at+chunk.meta+chunk.data > len(disk) {
+		return fmt.Errorf("%w: a chunk of %d bytes does not fit %d bytes", ErrCorrupt, chunk.NBytes, len(dst))
+	}
+	w := newWork()
+	defer w.release()
+	if err := c.reverseChunk(w, dst, disk, chunk); err != nil {
+		return fmt.Errorf("chunk at byte %d: %w", chunk.at-12, err)
+	}
+	return nil
+}
+
+// ReverseStrings reverses a tile of texts whose offsets the pipeline stores (TakesOffsets). It returns the texts back to
+// back and the nCells offsets they start at, both new. Check OriginalSize before: that many bytes are allocated.
+func (c *Codec) ReverseStrings(disk []byte, nCells int) (data []byte, offsets []uint64, err error) {
+	size, err := OriginalSize(disk)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := newChunkReader(disk)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.texts == nil || r.n > 1 || r.n == 0 && nCells > 0 {
+		return nil, nil, fmt.Errorf("%w: %d chunks of texts", ErrCorrupt, r.n)
+	}
+	if r.n == 0 {
+		return []byte{}, []uint64{}, nil
+	}
+	chunk, err := r.next()
+	if err != nil {
+		return nil, nil, err
+	}
+	w := newWork()
+	defer w.release()
+	w.reset(chunk.NBytes + 8*nCells)
+	in, err := c.reverseStages(w, chunkPart(disk, chunk), nil, 1)
+	if err != nil {
+		return nil, nil, err
+	}
+	data, offsets = make([]byte, size), make([]uint64, nCells)
+	if err := c.texts.reverseTexts(in, data, offsets); err != nil {
+		return nil, nil, err
+	}
+	return data, offsets, nil
+}
+
+// chunkPart returns the metadata and data of a chunk.
+func chunkPart(disk []byte, c Chunk) part {
+	at := c.at + c.meta
+	return part{meta: disk[c.at:at:at], data: disk[at : at+c.data : at+c.data]}
+}
+
+// reverseChunk writes the data of one chunk to dst, which has its size.
+func (c *Codec) reverseChunk(w *work, dst, disk []byte, chunk Chunk) error {
+	if len(dst) == 0 {
+		return nil
+	}
+	w.reset(len(dst))
+	in, err := c.reverseStages(w, chunkPart(disk, chunk), dst, 0)
+	if err != nil {
+		return err
+	}
+	if len(in.data) != len(dst) {
+		return fmt.Errorf("%w: %d bytes come out of a chunk of %d bytes", ErrCorrupt, len(in.data), len(dst))
+	}
+	if len(in.meta) != 0 {
+		return fmt.Errorf("%w: %d bytes of metadata that no filter takes", ErrCorrupt, len(in.meta))
+	}
+	if c.target < 0 {
+		copy(dst, in.data)
+	}
+	return nil
+}
+
+// reverseStages reverses the stages from the last down to number first. The target stage writes into dst.
+func (c *Codec) reverseStages(w *work, in part, dst []byte, first int) (part, error) {
+	var err error
+	for i := len(c.stages) - 1; i >= first; i-- {
+		var out []byte
+		if i == c.target {
+			out = dst
+		}
+		if in, err = c.stages[i].reverse(w, in, out); err != nil {
+			return part{}, err
+		}
+	}
+	return in, nil
+}
+
+// aligned returns b as values, sharing its memory if it is aligned for them and in scratch memory otherwise.
+func aligned[T datatype.Element](w *work, b []byte) []T {
+	if v, ok := datatype.Alias[T](b); ok {
+		return v
+	}
+	c := w.take(len(b))
+	copy(c, b)
+	v, _ := datatype.Alias[T](c)
+	return v
+}
