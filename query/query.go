@@ -121,7 +121,11 @@ type Write struct {
 	CheckOutOfBounds bool
 	// Timestamp in milliseconds since 1970 of the new fragment; 0 means now.
 	Timestamp uint64
-	Threads   int
+	// Fragment is the name to give the fragment, so that a write can be tried again: when that fragment is committed
+	// already, nothing is written. Empty means a new name; otherwise Timestamp is ignored.
+	Fragment string
+	// Threads bounds the parallel work; 0 means the number of cores.
+	Threads int
 }
 
 // Written names what a write made.

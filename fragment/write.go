@@ -1,0 +1,198 @@
+package fragment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"azulejo/format"
+	"azulejo/schema"
+	"azulejo/vfs"
+)
+
+// Run is a stretch of cells of a tile, from Lo up to but not including Hi.
+type Run struct{ Lo, Hi int }
+
+// WriterOptions says what a Writer cannot learn from its tiles. The zero value suits sparse fragments.
+type WriterOptions struct {
+	// Domain is the exact non-empty domain of a dense fragment, one range per dimension, not rounded to tiles. It is
+	// kept. Sparse fragments have none: theirs is the bounding box of their cells.
+	Domain []schema.Range
+	// Threads bounds the tiles in work at a time; 0 means the number of cores.
+	Threads int
+}
+
+// Fill provides one field of one tile: tile counts the tiles of the Append call, field indexes Writer.Fields. It sets
+// c.Data and, as the field needs, c.Offsets and c.Validity, either to memory that stays unchanged until Append returns or
+// to memory from c. It is called concurrently, never twice for the same tile and field.
+type Fill func(tile, field int, c *Cells) error
+
+// Writer writes one new fragment in format version 22 (format_spec/fragment.md). Tiles stream through it: filtered in
+// parallel by a bounded pool, appended to the data files in order. Nothing of a fragment is visible before its commit
+// file exists, which package array writes. A Writer is not safe for concurrent use.
+type Writer struct {
+	fs     vfs.FS
+	uri    string
+	schema *schema.Array
+	opts   WriterOptions
+	fields []*fieldWriter
+	// idle holds the batches not in use; their number bounds the memory held.
+	idle chan *batch
+	err  error
+}
+
+// errBroken is the state of a Writer after a fault, and after its end.
+var errBroken = errors.New("fragment writer is closed")
+
+// Create begins the fragment of that name in the array at arrayURI: it makes the folder and nothing else. A fragment of
+// that name must not be there, uncommitted leftovers of an earlier try are the caller's to remove. The caller ends the
+// Writer by Finish or Abort.
+func Create(ctx context.Context, fs vfs.FS, arrayURI string, s *schema.Array, name string, opts WriterOptions) (*Writer, error) {
+	if opts.Threads <= 0 {
+		opts.Threads = runtime.GOMAXPROCS(0)
+	}
+	if (s.Type == schema.Dense) != (opts.Domain != nil) {
+		return nil, fmt.Errorf("fragment %s: a dense fragment needs its non-empty domain, a sparse one has none", name)
+	}
+	w := &Writer{fs: fs, uri: vfs.Join(arrayURI, "__fragments", name), schema: s, opts: opts}
+	slots := format.NewSlots(s, false, false)
+	for i := range s.Attributes {
+		if err := w.addField(s.AttributeField(i), slots, "a"+strconv.Itoa(i)); err != nil {
+			return nil, err
+		}
+	}
+	if s.Type == schema.Sparse {
+		for i := range s.Domain.Dimensions {
+			if err := w.addField(s.DimensionField(i), slots, "d"+strconv.Itoa(i)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	w.idle = make(chan *batch, 2*opts.Threads)
+	for range cap(w.idle) {
+		w.idle <- new(batch)
+	}
+	return w, fs.MakeDir(ctx, w.uri)
+}
+
+func (w *Writer) addField(f schema.Field, slots format.Slots, file string) error {
+	fw, err := newFieldWriter(w, f, file)
+	if err != nil {
+		return err
+	}
+	fw.slot = slots.Field(f)
+	w.fields = append(w.fields, fw)
+	return nil
+}
+
+// URI returns the fragment's folder.
+func (w *Writer) URI() string { return w.uri }
+
+// Fields returns the fields of every tile in the order that Fill counts them: attributes, then, when sparse, dimensions.
+// The slice is new.
+func (w *Writer) Fields() []schema.Field {
+	fields := make([]schema.Field, len(w.fields))
+	for i, f := range w.fields {
+		fields[i] = f.field
+	}
+	return fields
+}
+
+// Append writes the next n tiles; cells says how many cells each has, only the last tile of a sparse fragment may be
+// short. last tells that no tile follows, so that files are closed as they end. It returns when fill is done with and all
+// tiles are with the file system. After an error only Abort is of use.
+func (w *Writer) Append(ctx context.Context, n int, last bool, fill Fill) error {
+	if w.err != nil {
+		return w.err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(w.opts.Threads)
+	w.spread(ctx, group, n, last, fill)
+	w.err = group.Wait()
+	if w.err == nil {
+		w.err = ctx.Err()
+	}
+	return w.uriError(w.err)
+}
+
+// spread hands all tiles to the group, in batches. Every batch but one waits for a batch handed out before it, so the
+// oldest can always be written and its memory used again.
+func (w *Writer) spread(ctx context.Context, group *errgroup.Group, n int, last bool, fill Fill) {
+	for i, f := range w.fields {
+		for first := 0; first < n; {
+			var b *batch
+			select {
+			case <-ctx.Done():
+				return
+			case b = <-w.idle:
+			}
+			b.first, b.n = first, min(n-first, f.batchTiles)
+			first += b.n
+			seq := f.handedOut
+			f.handedOut++
+			closing := last && first == n
+			group.Go(func() error {
+				if err := f.encode(ctx, b, i, fill); err != nil {
+					return fmt.Errorf("field %q: %w", f.field.Name, err)
+				}
+				return f.deliver(ctx, b, seq, closing)
+			})
+		}
+	}
+}
+
+func (w *Writer) uriError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("fragment %s: %w", w.uri, err)
+}
+
+// Finish makes the data files durable and then writes the metadata file, which completes the fragment; it still has to
+// be committed. A fragment without tiles is refused. On an error the caller calls Abort.
+func (w *Writer) Finish(ctx context.Context) error {
+	if w.err != nil {
+		return w.err
+	}
+	err := w.finish(ctx)
+	if w.err = err; err == nil {
+		w.err = errBroken
+	}
+	return w.uriError(err)
+}
+
+func (w *Writer) finish(ctx context.Context) error {
+	group, gctx := errgroup.WithContext(ctx)
+	group.SetLimit(w.opts.Threads)
+	for _, f := range w.fields {
+		group.Go(func() error { return f.close(gctx) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	meta, err := w.metadata()
+	if err != nil {
+		return err
+	}
+	file, err := format.EncodeFragmentMetadata(meta)
+	if err != nil {
+		return err
+	}
+	return vfs.WriteAll(ctx, w.fs, vfs.Join(w.uri, MetadataFile), file)
+}
+
+// Abort ends the Writer and removes what it wrote. It works with a cancelled context, and after Finish as long as the
+// fragment is not committed.
+func (w *Writer) Abort(ctx context.Context) error {
+	var errs []error
+	for _, f := range w.fields {
+		errs = append(errs, f.abort())
+	}
+	w.err = errBroken
+	errs = append(errs, w.fs.Remove(context.WithoutCancel(ctx), w.uri))
+	return w.uriError(errors.Join(errs...))
+}
