@@ -34,7 +34,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type Entry struct {
 	// Name is the last part of the child's URI.
 	Name string
-	// NBytes is the file's size; 0 for directories.
+	// NBytes is the file's size; 0 for directories, -1 where a listing does not tell it (ask Size).
 	NBytes int64
 	Dir    bool
 }
@@ -46,11 +46,12 @@ type FS interface {
 	// Open opens a file for ranged reads; the error wraps ErrNotExist when there is none.
 	Open(ctx context.Context, uri string) (File, error)
 	// Create begins a new file, which becomes visible, whole and durable, at Commit. Committing over an existing file
-	// is an error wrapping ErrExist.
+	// is an error wrapping ErrExist, also when two writers commit at the same time. Missing parents are made.
 	Create(ctx context.Context, uri string) (Writer, error)
 	// MakeDir makes a directory and its parents durable; a no-op where directories do not exist by themselves.
 	MakeDir(ctx context.Context, dir string) error
-	// Remove removes a file, or a directory with everything in it. Removing what is not there is not an error.
+	// Remove removes a file, or a directory with everything in it, durably. Where directories exist by themselves they
+	// disappear at one moment, never piece by piece. Removing what is not there is not an error.
 	Remove(ctx context.Context, uri string) error
 }
 
@@ -64,8 +65,10 @@ type File interface {
 }
 
 // Writer collects the bytes of a new file. Exactly one of Commit and Abort ends it; Abort after Commit does nothing.
+// It is not safe for concurrent use.
 type Writer interface {
 	Write(p []byte) (int, error)
+	// Commit publishes the file. After an error the file may or may not be there, but if it is, it is whole.
 	Commit(ctx context.Context) error
 	Abort() error
 }
@@ -91,6 +94,52 @@ func WriteAll(ctx context.Context, fs FS, uri string, content []byte) error {
 		return errors.Join(err, w.Abort())
 	}
 	return w.Commit(ctx)
+}
+
+// Size returns the length in bytes of a file.
+func Size(ctx context.Context, fs FS, uri string) (int64, error) {
+	f, err := fs.Open(ctx, uri)
+	if err != nil {
+		return 0, err
+	}
+	return f.Size(), f.Close()
+}
+
+// Batcher is implemented by backends that publish several files cheaper together than one by one.
+type Batcher interface {
+	// CommitAll is CommitAll for writers of this backend.
+	CommitAll(ctx context.Context, ws []Writer) error
+}
+
+// CommitAll commits every writer in order. After an error the writers that were not committed are aborted; files
+// committed before it stay. All files are durable when it returns nil.
+func CommitAll(ctx context.Context, fs FS, ws []Writer) error {
+	if b, ok := fs.(Batcher); ok {
+		return b.CommitAll(ctx, ws)
+	}
+	for i, w := range ws {
+		if err := w.Commit(ctx); err != nil {
+			for _, rest := range ws[i:] {
+				err = errors.Join(err, rest.Abort())
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// EmptyRemover is implemented by backends whose directories exist by themselves.
+type EmptyRemover interface {
+	// RemoveEmpty removes a directory if nothing is in it; a missing or filled one is not an error.
+	RemoveEmpty(ctx context.Context, dir string) error
+}
+
+// RemoveEmpty removes a directory if nothing is in it, and does nothing on backends without directories of their own.
+func RemoveEmpty(ctx context.Context, fs FS, dir string) error {
+	if r, ok := fs.(EmptyRemover); ok {
+		return r.RemoveEmpty(ctx, dir)
+	}
+	return nil
 }
 
 // Join appends path parts to a URI.
