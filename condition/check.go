@@ -145,7 +145,7 @@ func (b *binder) leaf(n *Node, negate bool) (*leafOrGroup, error) {
 	if negate {
 		op = negated[op]
 	}
-	f, ok := fieldOf(b.schema, n.Field)
+	f, ok := b.schema.Field(n.Field)
 	if !ok {
 		return nil, invalid(n.Field, "the array has no such attribute or dimension")
 	}
@@ -190,21 +190,6 @@ func (b *binder) nullTest(l *leafOrGroup, f *schema.Field) error {
 		l.op = map[Op]Op{EQ: AlwaysFalse, NE: AlwaysTrue}[l.op]
 	}
 	return nil
-}
-
-// fieldOf finds a dimension or attribute.
-func fieldOf(s *schema.Array, name string) (schema.Field, bool) {
-	for i := range s.Domain.Dimensions {
-		if d := &s.Domain.Dimensions[i]; d.Name == name {
-			return schema.Field{Name: name, Type: d.Type, CellValNum: d.CellValNum, Dimension: true, Index: i}, true
-		}
-	}
-	for i := range s.Attributes {
-		if a := &s.Attributes[i]; a.Name == name {
-			return schema.Field{Name: name, Type: a.Type, CellValNum: a.CellValNum, Nullable: a.Nullable, Index: i}, true
-		}
-	}
-	return schema.Field{}, false
 }
 
 // isText reports whether cells of the type are compared as whole byte strings.

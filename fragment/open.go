@@ -8,8 +8,11 @@ package fragment
 import (
 	"context"
 	"errors"
+	"fmt"
+	"sync/atomic"
 
 	"azulejo/format"
+	"azulejo/internal/pool"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -20,19 +23,90 @@ const MetadataFile = "__fragment_metadata.tdb"
 // ErrCorrupt is wrapped by the error for a fragment whose files do not fit together.
 var ErrCorrupt = errors.New("corrupt fragment")
 
+// tailBytes is how much of the end of the metadata file Open reads; most metadata fits in it as a whole.
+const tailBytes = 16 << 10
+
 // Reader gives access to the tiles and statistics of one fragment. Safe for concurrent use.
 type Reader struct {
 	fs     vfs.FS
 	uri    string
 	name   format.Name
 	footer *format.Footer
+	slots  format.Slots
+	// tail is the end of the metadata file as Open read it, nBytes the file's size.
+	tail   []byte
+	nBytes int64
+
+	// rtree and fields are made when they are first asked for. Two goroutines may do it at the same time; the first one
+	// to end wins, and what it made is never changed.
+	rtree  atomic.Pointer[format.RTree]
+	fields []atomic.Pointer[Field]
 }
 
 // Open reads the footer of the fragment in folder uri, in one read of the end of its metadata file. schemaOf returns the
 // schema with that file name; it is called once.
 func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf func(name string) (*schema.Array, error)) (*Reader, error) {
-	return nil, errors.New("not written yet")
+	r := &Reader{fs: fs, uri: uri, name: name}
+	file, err := fs.Open(ctx, r.metadataURI())
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // best effort: it was only read
+	r.nBytes = file.Size()
+	if err := r.readFooter(ctx, file, schemaOf); err != nil {
+		return nil, format.WithURI(err, r.metadataURI())
+	}
+	if err := r.checkFooter(); err != nil {
+		return nil, err
+	}
+	r.slots = r.footer.Slots()
+	r.fields = make([]atomic.Pointer[Field], r.slots.Len())
+	return r, nil
 }
+
+func (r *Reader) readFooter(ctx context.Context, file vfs.File, schemaOf func(name string) (*schema.Array, error)) error {
+	want := int64(tailBytes)
+	for {
+		want = min(want, r.nBytes)
+		r.tail = make([]byte, want)
+		if err := file.ReadAt(ctx, r.tail, r.nBytes-want); err != nil {
+			return err
+		}
+		footer, err := format.DecodeFooter(r.tail, r.nBytes, r.name.Version, schemaOf)
+		var short *format.TailError
+		if errors.As(err, &short) && short.Need > want && want < r.nBytes {
+			want = short.Need
+			continue
+		}
+		r.footer = footer
+		return err
+	}
+}
+
+// checkFooter holds what the footer says against the schema it names.
+func (r *Reader) checkFooter() error {
+	f := r.footer
+	n := f.Slots().Len()
+	for _, list := range [][]uint64{f.FileSizes, f.VarSizes, f.ValiditySizes, f.Parts.TileOffsets, f.Parts.VarOffsets,
+		f.Parts.VarSizes, f.Parts.ValidityOffsets, f.Parts.Mins, f.Parts.Maxes, f.Parts.Sums, f.Parts.NullCounts} {
+		if list != nil && len(list) != n {
+			return r.corrupt("the footer counts %d fields where the schema has %d", len(list), n)
+		}
+	}
+	if f.NonEmptyDomain != nil && len(f.NonEmptyDomain) != len(f.Schema.Domain.Dimensions) {
+		return r.corrupt("the non-empty domain has %d dimensions", len(f.NonEmptyDomain))
+	}
+	if f.Dense && f.Schema.Type != schema.Dense {
+		return r.corrupt("a dense fragment of a sparse array")
+	}
+	return nil
+}
+
+func (r *Reader) corrupt(text string, args ...any) error {
+	return fmt.Errorf("fragment %s: %w: %s", r.uri, ErrCorrupt, fmt.Sprintf(text, args...))
+}
+
+func (r *Reader) metadataURI() string { return vfs.Join(r.uri, MetadataFile) }
 
 // URI returns the fragment's folder.
 func (r *Reader) URI() string { return r.uri }
@@ -57,3 +131,64 @@ func (r *Reader) NumTiles() uint64 { return r.footer.NumTiles() }
 
 // TileCells returns the number of cells of tile i.
 func (r *Reader) TileCells(i uint64) uint64 { return r.footer.TileCells(i) }
+
+// part calls decode with the bytes of the generic tile at a position of the footer's Parts.
+func (r *Reader) part(ctx context.Context, pos uint64, decode func(b []byte) error) error {
+	start, n := r.footer.PartExtent(pos)
+	if start < 0 || n <= 0 || start > r.nBytes || n > r.nBytes-start {
+		return r.corrupt("a part of the metadata lies at byte %d of %d", pos, r.nBytes)
+	}
+	if tailStart := r.nBytes - int64(len(r.tail)); start >= tailStart {
+		at := start - tailStart
+		return format.WithURI(decode(r.tail[at:at+n]), r.metadataURI())
+	}
+	file, err := r.fs.Open(ctx, r.metadataURI())
+	if err != nil {
+		return err
+	}
+	defer file.Close() // best effort: it was only read
+	b := pool.Get(int(n))
+	defer b.Release()
+	if err := file.ReadAt(ctx, b.B, start); err != nil {
+		return err
+	}
+	return format.WithURI(decode(b.B), r.metadataURI())
+}
+
+// RTree returns the bounding boxes of a sparse fragment's tiles; the tree of a dense one is empty.
+func (r *Reader) RTree(ctx context.Context) (*format.RTree, error) {
+	if t := r.rtree.Load(); t != nil {
+		return t, nil
+	}
+	var tree *format.RTree
+	err := r.part(ctx, r.footer.Parts.RTree, func(b []byte) (err error) {
+		tree, err = r.footer.DecodeRTree(b)
+		return err
+	})
+	if err == nil {
+		err = r.checkTree(tree)
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.rtree.CompareAndSwap(nil, tree)
+	return r.rtree.Load(), nil
+}
+
+// checkTree tells whether there is a box for every tile and dimension.
+func (r *Reader) checkTree(t *format.RTree) error {
+	if r.footer.Dense {
+		return nil
+	}
+	leaves, n := t.Leaves(), r.NumTiles()
+	if leaves == nil {
+		if n == 0 {
+			return nil
+		}
+		return r.corrupt("no bounding boxes for %d tiles", n)
+	}
+	if uint64(leaves.NumBoxes) != n || len(leaves.Columns) != len(r.Schema().Domain.Dimensions) {
+		return r.corrupt("%d bounding boxes of %d dimensions for %d tiles", leaves.NumBoxes, len(leaves.Columns), n)
+	}
+	return nil
+}

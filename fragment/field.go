@@ -1,0 +1,181 @@
+package fragment
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"azulejo/datatype"
+	"azulejo/filter"
+	"azulejo/format"
+	"azulejo/schema"
+	"azulejo/vfs"
+)
+
+// Field gives access to the tiles of one field of a fragment. Safe for concurrent use.
+type Field struct {
+	// Field is the field as the fragment's own schema has it.
+	schema.Field
+	r    *Reader
+	slot int
+	// fixed filters the values of fixed cells or the offsets of var cells, vars the values of var cells.
+	fixed, vars, validity *filter.Codec
+	places                atomic.Pointer[places]
+	stats                 [4]atomic.Pointer[statistic]
+}
+
+// places says where the tiles of a field lie: positions in each of its files with the file's size behind the last one,
+// and the unfiltered sizes of var tiles. They were checked to rise and to lie in the files.
+type places struct {
+	files    [3][]uint64
+	varSizes []uint64
+}
+
+// Field returns the field of that name; false when the fragment's schema has none.
+func (r *Reader) Field(name string) (*Field, bool, error) {
+	f, ok := r.Schema().Field(name)
+	if !ok || f.Dimension && r.footer.Dense {
+		return nil, false, nil
+	}
+	slot := r.slots.Field(f)
+	if known := r.fields[slot].Load(); known != nil {
+		return known, true, nil
+	}
+	field, err := r.newField(f, slot)
+	if err != nil {
+		return nil, false, err
+	}
+	r.fields[slot].CompareAndSwap(nil, field)
+	return r.fields[slot].Load(), true, nil
+}
+
+func (r *Reader) newField(f schema.Field, slot int) (*Field, error) {
+	s, version := r.Schema(), r.footer.Version
+	out := &Field{Field: f, r: r, slot: slot}
+	values, err := filter.NewCodecAt(version, s.FieldFilters(f), f.Type, valueSize(&f))
+	if err != nil {
+		return nil, r.fieldError(&f, err)
+	}
+	out.fixed = values
+	if f.Var() {
+		out.vars = values
+		if out.fixed, err = filter.NewCodecAt(version, s.OffsetsFilters, datatype.Uint64, 8); err != nil {
+			return nil, r.fieldError(&f, fmt.Errorf("offsets: %w", err))
+		}
+	}
+	if f.Nullable {
+		if out.validity, err = filter.NewCodecAt(version, s.ValidityFilters, datatype.Uint8, 1); err != nil {
+			return nil, r.fieldError(&f, fmt.Errorf("validity: %w", err))
+		}
+	}
+	return out, nil
+}
+
+// valueSize returns the cell size that the codec of a field's values works with.
+func valueSize(f *schema.Field) int {
+	if f.Var() {
+		return f.Type.Size()
+	}
+	return f.CellSize()
+}
+
+func (r *Reader) fieldError(f *schema.Field, err error) error {
+	return fmt.Errorf("fragment %s: field %q: %w", r.uri, f.Name, err)
+}
+
+// Reader returns the fragment that the field belongs to.
+func (f *Field) Reader() *Reader { return f.r }
+
+// Load fetches the positions of the field's tiles, which every read needs. Doing it before work is spread over
+// goroutines keeps them from doing it several times.
+func (f *Field) Load(ctx context.Context) error {
+	_, err := f.load(ctx)
+	return err
+}
+
+func (f *Field) load(ctx context.Context) (*places, error) {
+	if p := f.places.Load(); p != nil {
+		return p, nil
+	}
+	p := &places{}
+	parts := &f.r.footer.Parts
+	var err error
+	if p.files[format.FixedFile], err = f.tileOffsets(ctx, parts.TileOffsets, f.r.footer.FileSizes, "tile offsets"); err != nil {
+		return nil, err
+	}
+	if f.Var() {
+		if p.files[format.VarFile], err = f.tileOffsets(ctx, parts.VarOffsets, f.r.footer.VarSizes, "tile var offsets"); err != nil {
+			return nil, err
+		}
+		if p.varSizes, err = f.numbers(ctx, parts.VarSizes, "tile var sizes"); err != nil {
+			return nil, err
+		}
+	}
+	if f.Nullable {
+		p.files[format.ValidityFile], err = f.tileOffsets(ctx, parts.ValidityOffsets, f.r.footer.ValiditySizes, "tile validity offsets")
+		if err != nil {
+			return nil, err
+		}
+	}
+	f.places.CompareAndSwap(nil, p)
+	return f.places.Load(), nil
+}
+
+// numbers decodes a list of one number per tile.
+func (f *Field) numbers(ctx context.Context, positions []uint64, part string) ([]uint64, error) {
+	if f.slot >= len(positions) {
+		return nil, f.r.corrupt("field %q has no %s", f.Name, part)
+	}
+	var out []uint64
+	err := f.r.part(ctx, positions[f.slot], func(b []byte) (err error) {
+		out, err = f.r.footer.DecodeNumbers(b, part, false)
+		return err
+	})
+	if err != nil {
+		return nil, f.r.fieldError(&f.Field, err)
+	}
+	if n := f.r.NumTiles(); uint64(len(out)) != n {
+		return nil, f.r.corrupt("field %q has %d %s for %d tiles", f.Name, len(out), part, n)
+	}
+	return out, nil
+}
+
+// tileOffsets decodes tile positions and adds the file's size.
+func (f *Field) tileOffsets(ctx context.Context, positions, sizes []uint64, part string) ([]uint64, error) {
+	out, err := f.numbers(ctx, positions, part)
+	if err != nil {
+		return nil, err
+	}
+	if f.slot >= len(sizes) || sizes[f.slot] > math.MaxInt64 {
+		return nil, f.r.corrupt("field %q has no file size", f.Name)
+	}
+	end := sizes[f.slot]
+	last := uint64(0)
+	for i, off := range out {
+		if off < last || off > end {
+			return nil, f.r.corrupt("field %q: %s: tile %d begins at byte %d of %d", f.Name, part, i, off, end)
+		}
+		last = off
+	}
+	return append(out[:len(out):len(out)], end), nil
+}
+
+// extent returns the bytes of a file that a tile takes.
+func (p *places) extent(kind format.FileKind, tile uint64) (off, n uint64) {
+	list := p.files[kind]
+	return list[tile], list[tile+1] - list[tile]
+}
+
+// VarBytes returns the unfiltered size of the values of a var-sized field's tile, as the metadata claims it. The field
+// must have been loaded.
+func (f *Field) VarBytes(tile uint64) uint64 { return f.places.Load().varSizes[tile] }
+
+// uri returns the place of one of the field's data files.
+func (f *Field) uri(kind format.FileKind) string {
+	return vfs.Join(f.r.uri, f.r.footer.FileName(f.slot, kind))
+}
+
+// TakesOffsets reports whether the offsets of the field's var cells are stored with the values, so that reading them
+// alone is not possible.
+func (f *Field) TakesOffsets() bool { return f.vars != nil && f.vars.TakesOffsets() }
