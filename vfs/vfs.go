@@ -150,6 +150,9 @@ func Join(uri string, parts ...string) string {
 	return uri
 }
 
+// Trim returns a URI without trailing slashes.
+func Trim(uri string) string { return strings.TrimRight(uri, "/") }
+
 // Base returns the last part of a URI, without a trailing slash.
 func Base(uri string) string {
 	uri = strings.TrimRight(uri, "/")

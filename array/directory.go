@@ -1,0 +1,336 @@
+package array
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"azulejo/format"
+	"azulejo/metadata"
+	"azulejo/vfs"
+)
+
+// The folders and files of an array (format_spec/array_file_hierarchy.md).
+const (
+	schemaDir       = "__schema"
+	enumerationsDir = "__schema/__enumerations"
+	commitsDir      = "__commits"
+	fragmentsDir    = "__fragments"
+	fragmentMetaDir = "__fragment_meta"
+	labelsDir       = "__labels"
+	// oldSchemaFile is the one schema of an array before version 10.
+	oldSchemaFile = "__array_schema.tdb"
+)
+
+// The extensions of commit files (format_spec/timestamped_name.md).
+const (
+	writeExt        = ".wrt"
+	okExt           = ".ok" // a fragment of versions 5 to 11, in the array's own folder
+	deleteExt       = ".del"
+	updateExt       = ".upd"
+	vacuumExt       = ".vac"
+	ignoreExt       = ".ign"
+	consolidatedExt = ".con"
+	fragmentMetaExt = ".meta"
+)
+
+// commitFolderVersion is the first format version with the folders __fragments and __commits.
+const commitFolderVersion = 12
+
+// cellTimesVersion is the first format version whose consolidated sparse fragments keep the time of every cell, so that
+// they count when their time overlaps the interval instead of lying in it.
+const cellTimesVersion = 15
+
+// directory is one listing of an array.
+type directory struct {
+	fs   vfs.FS
+	uri  string
+	root []vfs.Entry
+	// schemas has the schema files in the order libtiledb picks from: the old one, then the others by name.
+	schemas []string
+	commits []vfs.Entry
+}
+
+// located is a committed fragment.
+type located struct {
+	format.Name
+	// file is the name of its folder, path the folder relative to the array.
+	file, path string
+}
+
+// readDirectory lists an array: the schemas alone or, with fragments, also the array's own folder and the commits.
+func readDirectory(ctx context.Context, fs vfs.FS, uri string, fragments bool) (*directory, error) {
+	d := &directory{fs: fs, uri: uri}
+	var schemas []vfs.Entry
+	var errs [3]error
+	var wg sync.WaitGroup
+	if fragments {
+		wg.Go(func() { d.commits, errs[1] = fs.List(ctx, vfs.Join(uri, commitsDir)) })
+		wg.Go(func() { d.root, errs[2] = fs.List(ctx, uri) })
+	}
+	schemas, errs[0] = fs.List(ctx, vfs.Join(uri, schemaDir))
+	wg.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	if !fragments && !slices.ContainsFunc(schemas, func(e vfs.Entry) bool { return !e.Dir }) {
+		// An array of an old version, or none.
+		if d.root, errs[0] = fs.List(ctx, uri); errs[0] != nil {
+			return nil, errs[0]
+		}
+	}
+	if slices.ContainsFunc(d.root, func(e vfs.Entry) bool { return e.Name == oldSchemaFile && !e.Dir }) {
+		d.schemas = append(d.schemas, oldSchemaFile)
+	}
+	for _, e := range schemas {
+		if !e.Dir {
+			d.schemas = append(d.schemas, e.Name)
+		}
+	}
+	return d, nil
+}
+
+// schemaAt returns the file name of the schema that counts at a time: the last by name, as libtiledb picks it, of those
+// not newer; the first of all when every one is newer.
+func (d *directory) schemaAt(end uint64) (string, error) {
+	found := ""
+	for _, file := range d.schemas {
+		if file == oldSchemaFile {
+			continue
+		}
+		n, err := format.ParseName(file)
+		if err != nil {
+			return "", &format.Error{URI: vfs.Join(d.uri, schemaDir, file), Field: "name", Err: err}
+		}
+		if n.End <= end {
+			found = file
+		}
+	}
+	if found == "" {
+		found = d.schemas[0]
+	}
+	return found, nil
+}
+
+// schemaURI returns the URI of a schema file.
+func (d *directory) schemaURI(file string) string {
+	if file == oldSchemaFile {
+		return vfs.Join(d.uri, file)
+	}
+	return vfs.Join(d.uri, schemaDir, file)
+}
+
+// committed returns every committed fragment by its folder's name, those hidden by vacuum files included, and the paths
+// of all commits. Delete and update commits in the interval are refused.
+func (d *directory) committed(ctx context.Context, at Interval) (map[string]located, error) {
+	paths, err := d.consolidated(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range d.commits {
+		switch path := commitsDir + "/" + e.Name; ext(e.Name) {
+		case writeExt:
+			paths[path] = true
+		case deleteExt, updateExt:
+			if err := d.refuseDelete(path, at); err != nil {
+				return nil, err
+			}
+		}
+	}
+	found := map[string]located{}
+	for path := range paths {
+		file, ok := strings.CutSuffix(vfs.Base(path), writeExt)
+		if !ok {
+			continue
+		}
+		n, err := format.ParseName(file)
+		if err != nil {
+			return nil, &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
+		}
+		found[file] = located{n, file, fragmentsDir + "/" + file}
+	}
+	return found, d.committedInRoot(ctx, paths, found)
+}
+
+// committedInRoot adds fragments of versions before 12, which lie in the array's own folder. Other sub-folders of it are
+// not the array's.
+func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, found map[string]located) error {
+	for _, e := range d.root {
+		if !e.Dir && ext(e.Name) == okExt {
+			paths[e.Name] = true
+		}
+	}
+	for _, e := range d.root {
+		n, err := format.ParseName(e.Name)
+		if !e.Dir || err != nil {
+			continue
+		}
+		ok := paths[e.Name+okExt]
+		if !ok && n.Version < 5 {
+			// Before version 5 a fragment counts as soon as its metadata is there.
+			_, err := vfs.Size(ctx, d.fs, vfs.Join(d.uri, e.Name, fragmentMetadataFile))
+			if err != nil && !errors.Is(err, vfs.ErrNotExist) {
+				return err
+			}
+			ok = err == nil
+		}
+		if ok {
+			found[e.Name] = located{n, e.Name, e.Name}
+		}
+	}
+	return nil
+}
+
+// consolidated returns the paths in all consolidated commits files, without those that ignore files list
+// (format_spec/consolidated_commits_file.md, format_spec/ignore_file.md).
+func (d *directory) consolidated(ctx context.Context, at Interval) (map[string]bool, error) {
+	ignored, paths := map[string]bool{}, map[string]bool{}
+	for _, e := range d.commits {
+		if ext(e.Name) != ignoreExt {
+			continue
+		}
+		lines, err := d.lines(ctx, commitsDir+"/"+e.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			ignored[l] = true
+		}
+	}
+	for _, e := range d.commits {
+		if ext(e.Name) != consolidatedExt {
+			continue
+		}
+		uri := vfs.Join(d.uri, commitsDir, e.Name)
+		content, err := vfs.ReadAll(ctx, d.fs, uri)
+		if err != nil {
+			return nil, err
+		}
+		list, err := format.DecodeConsolidatedCommits(content)
+		if err != nil {
+			return nil, format.WithURI(err, uri)
+		}
+		for _, c := range list {
+			if x := ext(c.Path); x == deleteExt || x == updateExt {
+				if err := d.refuseDelete(c.Path, at); err != nil {
+					return nil, err
+				}
+			} else if !ignored[c.Path] {
+				paths[c.Path] = true
+			}
+		}
+	}
+	return paths, nil
+}
+
+// refuseDelete returns an error when a delete or update commit counts in the interval.
+func (d *directory) refuseDelete(path string, at Interval) error {
+	file := vfs.Base(path)
+	n, err := format.ParseName(strings.TrimSuffix(file, ext(file)))
+	if err != nil {
+		return &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
+	}
+	if !at.Contains(n.Start, n.End) {
+		return nil
+	}
+	kind := "delete"
+	if ext(file) == updateExt {
+		kind = "update"
+	}
+	return &Error{"open", vfs.Join(d.uri, path), fmt.Errorf("%w: %s commits", ErrUnsupported, kind)}
+}
+
+// lines reads a vacuum or ignore file.
+func (d *directory) lines(ctx context.Context, path string) ([]string, error) {
+	uri := vfs.Join(d.uri, path)
+	content, err := vfs.ReadAll(ctx, d.fs, uri)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := format.DecodeLines(content)
+	return lines, format.WithURI(err, uri)
+}
+
+// visible returns the fragments that count in the interval, oldest first, and the names of those hidden by vacuum files
+// that count in it, sorted.
+func (d *directory) visible(ctx context.Context, at Interval, dense bool) ([]located, []string, error) {
+	all, err := d.committed(ctx, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	counts := func(n format.Name) bool {
+		if !dense && n.Version >= cellTimesVersion {
+			return at.Overlaps(n.Start, n.End)
+		}
+		return at.Contains(n.Start, n.End)
+	}
+	hidden, err := d.hidden(ctx, counts)
+	if err != nil {
+		return nil, nil, err
+	}
+	var live []located
+	var vacuumed []string
+	for file, l := range all {
+		switch {
+		case !counts(l.Name):
+		case hidden[file]:
+			vacuumed = append(vacuumed, file)
+		default:
+			live = append(live, l)
+		}
+	}
+	slices.SortFunc(live, func(x, y located) int {
+		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.file, y.file))
+	})
+	slices.Sort(vacuumed)
+	return live, vacuumed, nil
+}
+
+// hidden returns the names of fragments that vacuum files which count list (format_spec/vacuum_file.md). Only the last
+// part of each path is looked at: before version 19 the paths are absolute, and the array may have been moved since.
+func (d *directory) hidden(ctx context.Context, counts func(format.Name) bool) (map[string]bool, error) {
+	hidden := map[string]bool{}
+	for _, at := range []struct {
+		dir     string
+		entries []vfs.Entry
+	}{{"", d.root}, {commitsDir, d.commits}} {
+		for _, e := range at.entries {
+			if e.Dir || ext(e.Name) != vacuumExt {
+				continue
+			}
+			path := strings.TrimPrefix(at.dir+"/"+e.Name, "/")
+			n, err := format.ParseName(strings.TrimSuffix(e.Name, vacuumExt))
+			if err != nil {
+				return nil, &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
+			}
+			if !counts(n) {
+				continue
+			}
+			lines, err := d.lines(ctx, path)
+			if err != nil {
+				return nil, err
+			}
+			for _, l := range lines {
+				hidden[vfs.Base(l)] = true
+			}
+		}
+	}
+	return hidden, nil
+}
+
+// ext returns the extension of a file name with its dot, or "".
+func ext(name string) string {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return name[i:]
+	}
+	return ""
+}
+
+// folders are the folders that every new array gets.
+func folders() []string {
+	return []string{commitsDir, fragmentsDir, metadata.Folder, fragmentMetaDir, labelsDir, enumerationsDir}
+}

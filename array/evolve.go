@@ -1,0 +1,62 @@
+package array
+
+import (
+	"context"
+	"time"
+
+	"azulejo/format"
+	"azulejo/schema"
+	"azulejo/vfs"
+)
+
+// Evolve writes a new schema with the changes; the array's data stays as it is. The schema counts from e.Timestamp, 0 for
+// now, and is always the newest: with a clock that is behind the newest schema its time is one millisecond more. Of
+// changes made at the same time by others the last one written counts, as in libtiledb. The error wraps ErrNotFound,
+// ErrInvalid or ErrUnsupported.
+func Evolve(ctx context.Context, fs vfs.FS, uri string, e schema.Evolution) error {
+	a, err := Open(ctx, fs, uri, Latest(), ForWriting())
+	if err != nil {
+		return err
+	}
+	return classify(a.evolve(ctx, e))
+}
+
+func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
+	extended := make([]string, 0, len(e.ExtendEnumerations))
+	fresh := map[string]*schema.Enumeration{}
+	for _, x := range e.AddEnumerations {
+		fresh[x.Name] = x
+	}
+	for _, x := range e.ExtendEnumerations {
+		extended = append(extended, x.Name)
+		fresh[x.Name] = x
+	}
+	old := a.Schema
+	if len(extended) > 0 {
+		var err error
+		if old, err = a.WithEnumerations(ctx, old, extended...); err != nil {
+			return err
+		}
+	}
+	s, err := old.Evolve(e)
+	if err != nil {
+		return &Error{"evolve", a.URI, err}
+	}
+	if err := supported(s); err != nil {
+		return &Error{"evolve", a.URI, err}
+	}
+	if old.Version < format.Version {
+		// An array of an older version may lack folders that what is written next goes into.
+		for _, dir := range folders() {
+			if err := a.FS.MakeDir(ctx, vfs.Join(a.URI, dir)); err != nil {
+				return err
+			}
+		}
+	}
+	at := e.Timestamp
+	if n, err := format.ParseName(old.Name); err == nil && at == 0 {
+		at = max(uint64(time.Now().UnixMilli()), n.End+1)
+	}
+	_, err = storeSchema(ctx, a.FS, a.URI, s, fresh, at, at)
+	return err
+}

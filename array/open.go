@@ -1,0 +1,197 @@
+package array
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"azulejo/fragment"
+	"azulejo/schema"
+	"azulejo/vfs"
+)
+
+const fragmentMetadataFile = fragment.MetadataFile
+
+// parallelOpens bounds the fragments whose footers are read at a time.
+const parallelOpens = 16
+
+// footerMemory estimates the memory of a fragment's reader with all that it may load, in multiples of the size of its
+// metadata file, which is mostly compressed lists of numbers.
+const footerMemory = 4
+
+// options are what the Options of Open set.
+type options struct {
+	cache      *Cache
+	writing    bool
+	schemaOnly bool
+	pinned     bool
+	names      []string
+}
+
+// Option changes what Open does.
+type Option func(*options)
+
+// WithCache makes Open take schemas and footers from the cache and put new ones in. All users of a cache must use the
+// same vfs.FS.
+func WithCache(c *Cache) Option { return func(o *options) { o.cache = c } }
+
+// ForWriting opens the newest schema whatever the interval says, and no fragments.
+func ForWriting() Option { return func(o *options) { o.writing = true } }
+
+// SchemaOnly opens no fragments, and refuses nothing for what the schema says: for looking at schemas, metadata and
+// enumerations.
+func SchemaOnly() Option { return func(o *options) { o.schemaOnly = true } }
+
+// WithFragments opens just these fragments, named as Pin returns them, whatever the interval and vacuum files say. One
+// that is no longer committed is an error wrapping ErrSnapshotLost.
+func WithFragments(names []string) Option {
+	return func(o *options) { o.pinned, o.names = true, names }
+}
+
+// Open opens the array at a URI as it was in an interval of time: the newest schema not newer than the interval's end,
+// the fragments that lie in it. It lists the array once and reads the footers of its fragments. The error wraps
+// ErrNotFound, ErrUnsupported, ErrCorrupt or ErrSnapshotLost, or is the storage's.
+func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Option) (*Array, error) {
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	a, err := open(ctx, fs, uri, at, &o)
+	if err != nil {
+		return nil, classify(err)
+	}
+	return a, nil
+}
+
+func open(ctx context.Context, fs vfs.FS, uri string, at Interval, o *options) (*Array, error) {
+	reading := !o.writing && !o.schemaOnly
+	a := &Array{FS: fs, URI: vfs.Trim(uri), At: at.Resolve(), cache: o.cache}
+	var err error
+	if a.dir, err = readDirectory(ctx, fs, a.URI, reading); err != nil {
+		return nil, err
+	}
+	if len(a.dir.schemas) == 0 {
+		return nil, &Error{"open", a.URI, ErrNotFound}
+	}
+	end := a.At.End
+	if o.writing {
+		end = Now
+	}
+	name, err := a.dir.schemaAt(end)
+	if err != nil {
+		return nil, err
+	}
+	if a.Schema, err = a.SchemaOf(ctx, name); err != nil {
+		return nil, err
+	}
+	if o.schemaOnly {
+		return a, nil
+	}
+	if err := supported(a.Schema); err != nil {
+		return nil, &Error{"open", a.dir.schemaURI(name), err}
+	}
+	if o.writing {
+		return a, nil
+	}
+	return a, a.openFragments(ctx, o)
+}
+
+// openFragments finds the fragments of the snapshot and reads their footers.
+func (a *Array) openFragments(ctx context.Context, o *options) error {
+	var live []located
+	var err error
+	if o.pinned {
+		live, err = a.pinned(ctx, o.names)
+	} else {
+		live, a.vacuumed, err = a.dir.visible(ctx, a.At, a.Schema.Type == schema.Dense)
+	}
+	if err != nil {
+		return err
+	}
+	a.fragments = make([]*fragment.Reader, len(live))
+	return inParallel(len(live), func(i int) error {
+		var err error
+		a.fragments[i], err = a.openFragment(ctx, live[i])
+		return err
+	})
+}
+
+// inParallel runs do for every number below n, a bounded number at a time, and returns the first error.
+func inParallel(n int, do func(i int) error) error {
+	if n == 1 {
+		return do(0)
+	}
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, parallelOpens)
+	for i := range n {
+		limit <- struct{}{}
+		wg.Go(func() {
+			errs[i] = do(i)
+			<-limit
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// pinned looks up the fragments of an earlier snapshot in the order given.
+func (a *Array) pinned(ctx context.Context, names []string) ([]located, error) {
+	all, err := a.dir.committed(ctx, a.At)
+	if err != nil {
+		return nil, err
+	}
+	live := make([]located, 0, len(names))
+	for _, name := range names {
+		l, ok := all[name]
+		if !ok {
+			return nil, &Error{"open", vfs.Join(a.URI, fragmentsDir, name), ErrSnapshotLost}
+		}
+		live = append(live, l)
+	}
+	return live, nil
+}
+
+// openFragment returns the reader of a fragment and refuses what cannot be read.
+func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, error) {
+	uri := vfs.Join(a.URI, l.path)
+	r, err := load(a.cache, uri, func() (*fragment.Reader, int64, error) {
+		r, err := fragment.Open(ctx, a.FS, uri, l.Name, func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) })
+		if err != nil {
+			return nil, 0, err
+		}
+		f := r.Footer()
+		return r, footerMemory*(f.Start+f.NBytes) + 1024, nil
+	})
+	if errors.Is(err, vfs.ErrNotExist) {
+		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	feature := ""
+	switch f := r.Footer(); {
+	case f.HasDeletes:
+		feature = "fragments with delete metadata"
+	case f.HasTimestamps:
+		feature = "fragments with cell timestamps"
+	case f.Dense != (a.Schema.Type == schema.Dense):
+		return nil, &Error{"open", uri, fmt.Errorf("%w: dense and sparse fragments mixed", ErrCorrupt)}
+	case len(f.Schema.Domain.Dimensions) != len(a.Schema.Domain.Dimensions):
+		return nil, &Error{"open", uri, fmt.Errorf("%w: the fragment's schema has other dimensions", ErrCorrupt)}
+	}
+	if feature != "" {
+		return nil, &Error{"open", uri, fmt.Errorf("%w: %s", ErrUnsupported, feature)}
+	}
+	return r, nil
+}
+
+// Vacuumed returns the names of committed fragments that vacuum files hide from the snapshot, sorted.
+func (a *Array) Vacuumed() []string { return a.vacuumed }
+
+// Exists reports whether there is an array at the URI.
+func Exists(ctx context.Context, fs vfs.FS, uri string) (bool, error) {
+	d, err := readDirectory(ctx, fs, vfs.Trim(uri), false)
+	return err == nil && len(d.schemas) > 0, err
+}
