@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,6 +44,10 @@ type Writer struct {
 	// idle holds the batches not in use; their number bounds the memory held.
 	idle chan *batch
 	err  error
+
+	mu sync.Mutex
+	// files are the files created so far.
+	files []vfs.Writer
 }
 
 // errBroken is the state of a Writer after a fault, and after its end.
@@ -102,18 +107,17 @@ func (w *Writer) Fields() []schema.Field {
 	return fields
 }
 
-// Append writes the next n tiles; cells says how many cells each has, only the last tile of a sparse fragment may be
-// short. last tells that no tile follows, so that files are closed as they end. It returns when fill is done with and all
-// tiles are with the file system. After an error only Abort is of use.
-func (w *Writer) Append(ctx context.Context, n int, last bool, fill Fill) error {
+// Append writes the next n tiles. All have as many cells as a tile of the array, only the last tile of a sparse fragment
+// may be short. It returns when fill is done with and all tiles are with the file system. After an error only Abort is of
+// use.
+func (w *Writer) Append(ctx context.Context, n int, fill Fill) error {
 	if w.err != nil {
 		return w.err
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(w.opts.Threads)
-	w.spread(ctx, group, n, last, fill)
-	w.err = group.Wait()
-	if w.err == nil {
+	w.spread(gctx, group, n, fill)
+	if w.err = group.Wait(); w.err == nil {
 		w.err = ctx.Err()
 	}
 	return w.uriError(w.err)
@@ -121,7 +125,7 @@ func (w *Writer) Append(ctx context.Context, n int, last bool, fill Fill) error 
 
 // spread hands all tiles to the group, in batches. Every batch but one waits for a batch handed out before it, so the
 // oldest can always be written and its memory used again.
-func (w *Writer) spread(ctx context.Context, group *errgroup.Group, n int, last bool, fill Fill) {
+func (w *Writer) spread(ctx context.Context, group *errgroup.Group, n int, fill Fill) {
 	for i, f := range w.fields {
 		for first := 0; first < n; {
 			var b *batch
@@ -134,12 +138,11 @@ func (w *Writer) spread(ctx context.Context, group *errgroup.Group, n int, last 
 			first += b.n
 			seq := f.handedOut
 			f.handedOut++
-			closing := last && first == n
 			group.Go(func() error {
 				if err := f.encode(ctx, b, i, fill); err != nil {
 					return fmt.Errorf("field %q: %w", f.field.Name, err)
 				}
-				return f.deliver(ctx, b, seq, closing)
+				return f.deliver(ctx, b, seq)
 			})
 		}
 	}
@@ -152,47 +155,59 @@ func (w *Writer) uriError(err error) error {
 	return fmt.Errorf("fragment %s: %w", w.uri, err)
 }
 
-// Finish makes the data files durable and then writes the metadata file, which completes the fragment; it still has to
+// Finish writes the metadata file, which completes the fragment, and makes all files durable; the fragment still has to
 // be committed. A fragment without tiles is refused. On an error the caller calls Abort.
 func (w *Writer) Finish(ctx context.Context) error {
 	if w.err != nil {
 		return w.err
 	}
-	err := w.finish(ctx)
-	if w.err = err; err == nil {
-		w.err = errBroken
+	if w.err = w.finish(ctx); w.err != nil {
+		return w.uriError(w.err)
 	}
-	return w.uriError(err)
+	w.err = errBroken
+	return nil
 }
 
 func (w *Writer) finish(ctx context.Context) error {
-	group, gctx := errgroup.WithContext(ctx)
-	group.SetLimit(w.opts.Threads)
-	for _, f := range w.fields {
-		group.Go(func() error { return f.close(gctx) })
-	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
 	meta, err := w.metadata()
 	if err != nil {
 		return err
 	}
-	file, err := format.EncodeFragmentMetadata(meta)
+	content, err := format.EncodeFragmentMetadata(meta)
 	if err != nil {
 		return err
 	}
-	return vfs.WriteAll(ctx, w.fs, vfs.Join(w.uri, MetadataFile), file)
+	file, err := w.fs.Create(ctx, vfs.Join(w.uri, MetadataFile))
+	if err != nil {
+		return err
+	}
+	w.files = append(w.files, file)
+	if _, err := file.Write(content); err != nil {
+		return err
+	}
+	return vfs.CommitAll(ctx, w.fs, w.files)
+}
+
+// create begins a data file of the fragment. It is called by the tasks of several fields.
+func (w *Writer) create(ctx context.Context, name string) (vfs.Writer, error) {
+	file, err := w.fs.Create(ctx, vfs.Join(w.uri, name))
+	if err != nil {
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.files = append(w.files, file)
+	return file, nil
 }
 
 // Abort ends the Writer and removes what it wrote. It works with a cancelled context, and after Finish as long as the
 // fragment is not committed.
 func (w *Writer) Abort(ctx context.Context) error {
-	var errs []error
-	for _, f := range w.fields {
-		errs = append(errs, f.abort())
-	}
 	w.err = errBroken
+	var errs []error
+	for _, file := range w.files {
+		errs = append(errs, file.Abort())
+	}
 	errs = append(errs, w.fs.Remove(context.WithoutCancel(ctx), w.uri))
 	return w.uriError(errors.Join(errs...))
 }

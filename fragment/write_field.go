@@ -2,7 +2,6 @@ package fragment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -30,7 +29,7 @@ type fieldWriter struct {
 	handedOut int
 
 	mu      sync.Mutex
-	pending map[int]delivery
+	pending map[int]*batch
 	// written counts the batches appended to the files; one task at a time, the one that set writing, does that. The
 	// fields below are that task's.
 	written   int
@@ -42,19 +41,12 @@ type fieldWriter struct {
 	domain    schema.Range
 }
 
-// delivery is a filtered batch on its way to the files.
-type delivery struct {
-	b       *batch
-	closing bool
-}
-
 // dataFile is one data file of a fragment, created when its first bytes come.
 type dataFile struct {
 	codec  *filter.Codec
 	name   string
 	w      vfs.Writer
 	nBytes uint64
-	closed bool
 }
 
 // batch is a number of consecutive tiles of one field and their filtered form, with the memory for both. Batches are
@@ -73,7 +65,7 @@ type batch struct {
 }
 
 func newFieldWriter(w *Writer, f schema.Field, file string) (*fieldWriter, error) {
-	fw := &fieldWriter{w: w, field: f, fullCells: w.schema.Capacity, pending: map[int]delivery{}}
+	fw := &fieldWriter{w: w, field: f, fullCells: w.schema.Capacity, pending: map[int]*batch{}}
 	if w.schema.Type == schema.Dense {
 		grid, err := schema.NewGrid(w.schema)
 		if err != nil {
@@ -81,7 +73,7 @@ func newFieldWriter(w *Writer, f schema.Field, file string) (*fieldWriter, error
 		}
 		n, ok := grid.CellsPerTile()
 		if !ok {
-			return nil, errors.New("the cells of a tile cannot be counted")
+			return nil, fmt.Errorf("the cells of a tile cannot be counted")
 		}
 		fw.fullCells = n
 	}
@@ -193,27 +185,24 @@ func (f *fieldWriter) filter(b *batch, c *Cells) (err error) {
 
 // deliver appends a batch to the files as soon as all before it are there: the task that finds the next batch missing
 // leaves, the one that brings it goes on.
-func (f *fieldWriter) deliver(ctx context.Context, b *batch, seq int, closing bool) error {
+func (f *fieldWriter) deliver(ctx context.Context, b *batch, seq int) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.pending[seq] = delivery{b, closing}
+	f.pending[seq] = b
 	if f.writing {
 		return nil
 	}
 	f.writing = true
 	defer func() { f.writing = false }()
 	for {
-		d, ok := f.pending[f.written]
+		next, ok := f.pending[f.written]
 		if !ok {
 			return nil
 		}
 		delete(f.pending, f.written)
 		f.mu.Unlock()
-		err := f.write(ctx, d.b)
-		if err == nil && d.closing {
-			err = f.close(ctx)
-		}
-		f.w.idle <- d.b
+		err := f.write(ctx, next)
+		f.w.idle <- next
 		f.mu.Lock()
 		if err != nil {
 			return err
@@ -296,38 +285,12 @@ func (f *fieldWriter) pad(tiles int) {
 	}
 }
 
-// close makes the files durable. Closing twice does nothing.
-func (f *fieldWriter) close(ctx context.Context) error {
-	for _, d := range []*dataFile{&f.fixed, &f.vars, &f.validity} {
-		if d.w == nil || d.closed {
-			continue
-		}
-		d.closed = true
-		if err := d.w.Commit(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// abort gives up the files that are still open.
-func (f *fieldWriter) abort() error {
-	var errs []error
-	for _, d := range []*dataFile{&f.fixed, &f.vars, &f.validity} {
-		if d.w != nil && !d.closed {
-			d.closed = true
-			errs = append(errs, d.w.Abort())
-		}
-	}
-	return errors.Join(errs...)
-}
-
 func (d *dataFile) write(ctx context.Context, w *Writer, p []byte) (err error) {
 	if d.codec == nil {
 		return nil
 	}
 	if d.w == nil {
-		if d.w, err = w.fs.Create(ctx, vfs.Join(w.uri, d.name)); err != nil {
+		if d.w, err = w.create(ctx, d.name); err != nil {
 			return err
 		}
 	}
