@@ -1,30 +1,42 @@
 package format
 
 import (
-	"errors"
+	"encoding/binary"
 	"fmt"
+	"slices"
 
+	"azulejo/internal/bin"
 	"azulejo/schema"
 )
 
-// Slots tells at which position of the per-field arrays of fragment metadata a field stands: attributes, one slot for the
-// zipped coordinates of old versions, dimensions, then the hidden fields t, dt and dci.
-type Slots struct {
-	attributes, dimensions int
-	timestamps, deletes    bool
-}
+// The footer ends a fragment metadata file (format_spec/fragment.md, Footer). It is not a generic tile. N is the number
+// of slots; numbers behind a field tell the version that brought it:
+//
+//	u32 version | u64+schema name (10) | u8 dense | u8 domain is null | non-empty domain: one range per dimension
+//	u64 sparse tiles | u64 cells of the last tile | u8 has timestamps (14) | u8 has delete metadata (15)
+//	N u64 file sizes | N u64 var sizes | N u64 validity sizes (7)
+//	u64 R-tree position | N u64 each: tile offsets, var offsets, var sizes, validity offsets (7), mins, maxes, sums,
+//	null counts (11) | u64 fragment summary (12) | u64 processed conditions (16)
+//	u32 n, n x ( u64 id | u32+data ) (23)
+//	u64 footer length, itself not counted
+//
+// The length is there since version 10, and before that when some dimension holds texts; else the length follows from
+// the schema. Before version 5 the var lists and the lists of var offsets and var sizes are one shorter: the zipped
+// coordinates, which stand last, have none. A null domain has its bytes all the same, unless it has texts.
+// Section 0 of version 23 has the positions of the first and then the last coordinates of tiles, one per dimension.
 
-// NewSlots returns the slots of fragments written with schema a; timestamps and deletes are the footer's flags.
-func NewSlots(a *schema.Array, timestamps, deletes bool) Slots {
-	return Slots{len(a.Attributes), len(a.Domain.Dimensions), timestamps, deletes}
-}
+// LegacySchema is the file name of the schema of fragments before version 10.
+const LegacySchema = "__array_schema.tdb"
+
+// FragmentMetadataFile is the name of the fragment metadata file in a fragment's folder.
+const FragmentMetadataFile = "__fragment_metadata.tdb"
 
 // Footer is the part of a fragment metadata file that says what the fragment holds and where the other parts are
 // (format_spec/fragment.md, Footer). Immutable once decoded, safe for concurrent use.
 type Footer struct {
 	Version uint32
 	// SchemaName is the file name of the schema the fragment was written with, and Schema that schema. Fragments before
-	// version 10 name "__array_schema.tdb".
+	// version 10 name LegacySchema.
 	SchemaName string
 	Schema     *schema.Array
 	Dense      bool
@@ -43,6 +55,10 @@ type Footer struct {
 	Parts Parts
 	// Start is the position of the footer in the file, NBytes its length without the length field behind it.
 	Start, NBytes int64
+
+	tiles        uint64   // number of tiles
+	cellsPerTile uint64   // cells of a full tile
+	bounds       []uint64 // all positions of Parts, sorted, and Start
 }
 
 // Parts has the file positions of the generic tiles of fragment metadata; the lists have one entry per slot. Lists and
@@ -56,6 +72,27 @@ type Parts struct {
 	GlobalOrderMins, GlobalOrderMaxes []uint64
 }
 
+// lists returns the per-slot lists in stored order, with the feature that brought each.
+func (p *Parts) lists() []partList {
+	return []partList{
+		{"tile offsets", footerFeature, &p.TileOffsets},
+		{"var tile offsets", footerFeature, &p.VarOffsets},
+		{"var tile sizes", footerFeature, &p.VarSizes},
+		{"validity tile offsets", nullableFeature, &p.ValidityOffsets},
+		{"tile mins", tileMetadataFeature, &p.Mins},
+		{"tile maxes", tileMetadataFeature, &p.Maxes},
+		{"tile sums", tileMetadataFeature, &p.Sums},
+		{"tile null counts", tileMetadataFeature, &p.NullCounts},
+	}
+}
+
+// partList is one per-slot list of positions.
+type partList struct {
+	name string
+	in   feature
+	list *[]uint64
+}
+
 // TailError says that a footer is longer than the tail of the file that was given: at least Need bytes are wanted.
 type TailError struct{ Need int64 }
 
@@ -65,85 +102,332 @@ func (e *TailError) Error() string {
 }
 
 // DecodeFooter decodes the footer at the end of a fragment metadata file of fileSize bytes, of which tail is the end (all
-// of a small file). When tail is too short the error is a *TailError. version is the fragment name's; before version 10
-// the footer has no other way to tell its length. schemaOf returns the schema of that file name, DecodeFooter
-// passes "__array_schema.tdb" for versions before 10. The result shares no memory with tail.
+// of a small file). When tail is too short the error is a *TailError. version is the fragment name's, 0 when it has none
+// (3 and 4); before version 10 the footer has no other way to tell its length. schemaOf returns the schema of that file
+// name, DecodeFooter passes LegacySchema for versions before 10. The result shares no memory with tail.
 func DecodeFooter(tail []byte, fileSize int64, version uint32, schemaOf func(name string) (*schema.Array, error)) (*Footer, error) {
-	return nil, errors.New("not written yet")
+	if int64(len(tail)) > fileSize {
+		return nil, corrupt("fragment footer", 0, version, "a tail of %d bytes of a file of %d", len(tail), fileSize)
+	}
+	d := footerDecoder{schemaOf: schemaOf}
+	if version == 0 {
+		version = 4
+	}
+	end := fileSize
+	if version >= 10 {
+		end -= 8
+	} else {
+		a, err := schemaOf(LegacySchema)
+		if err != nil {
+			return nil, err
+		}
+		d.f.Schema = a
+		if !a.Domain.AllFixed() {
+			end -= 8
+		}
+	}
+	n, err := d.length(tail, fileSize, version, end)
+	if err != nil {
+		return nil, err
+	}
+	if need := fileSize - end + n; need > int64(len(tail)) {
+		return nil, &TailError{Need: need}
+	}
+	stop := int64(len(tail)) - (fileSize - end)
+	d.Reader = bin.NewReader(tail[stop-n : stop])
+	d.f.Start, d.f.NBytes = end-n, n
+	return d.decode(version)
 }
 
-// Slots returns the fragment's slots.
-func (f *Footer) Slots() Slots { return NewSlots(f.Schema, f.HasTimestamps, f.HasDeletes) }
+// footerDecoder reads a footer.
+type footerDecoder struct {
+	*bin.Reader
+	f        Footer
+	schemaOf func(name string) (*schema.Array, error)
+	slots    Slots
+}
 
-// NumTiles returns the number of tiles of the fragment, dense or sparse.
-func (f *Footer) NumTiles() uint64 { return f.SparseTiles }
-
-// TileCells returns the number of cells of tile i; dense tiles are always full.
-func (f *Footer) TileCells(i uint64) uint64 { return 0 }
-
-// NumCells returns the number of cells in all tiles, those of dense tiles that lie outside the non-empty domain included.
-func (f *Footer) NumCells() uint64 { return 0 }
-
-// PartExtent returns the bytes of the file in which the generic tile at a position of Parts lies: up to the next part.
-func (f *Footer) PartExtent(pos uint64) (start, nBytes int64) { return 0, 0 }
-
-// FileName returns the name of the data file of a slot in the fragment's folder, such as "a0.tdb".
-func (f *Footer) FileName(slot int, kind FileKind) string { return "" }
-
-// FileKind tells the up to three data files of a field apart.
-type FileKind uint8
-
-// The kinds of data files.
-const (
-	// FixedFile holds the values of a fixed field or the offsets of a var field.
-	FixedFile FileKind = iota
-	// VarFile holds the values of a var field.
-	VarFile
-	// ValidityFile holds a byte per cell of a nullable field.
-	ValidityFile
-)
-
-// Len returns the number of slots.
-func (s Slots) Len() int {
-	n := s.attributes + 1 + s.dimensions
-	if s.timestamps {
-		n++
+// length returns the footer's length: the stored one when a length follows the footer, which ends at end, or the one
+// that follows from the schema.
+func (d *footerDecoder) length(tail []byte, fileSize int64, version uint32, end int64) (int64, error) {
+	var n int64
+	switch {
+	case end < fileSize && len(tail) < 8 && fileSize >= 8:
+		return 0, &TailError{Need: 8}
+	case end < fileSize && fileSize < 8:
+		return 0, corrupt("fragment footer/length", 0, version, "a file of %d bytes", fileSize)
+	case end < fileSize:
+		n = int64(binary.LittleEndian.Uint64(tail[len(tail)-8:]))
+	default:
+		n = oldFooterLen(d.f.Schema, version)
 	}
-	if s.deletes {
-		n += 2
+	if n < 4 || n > end {
+		return 0, corrupt("fragment footer/length", end, version, "%d bytes in a file of %d", n, fileSize)
+	}
+	return n, nil
+}
+
+// oldFooterLen returns the length of a footer of versions 3 to 9 over dimensions of fixed size.
+func oldFooterLen(a *schema.Array, version uint32) int64 {
+	n := int64(4 + 1 + 1 + 8 + 8 + 8)
+	for i := range a.Domain.Dimensions {
+		n += 2 * int64(a.Domain.Dimensions[i].Type.Size())
+	}
+	slots := int64(newSlots(a, version, false, false).Len())
+	lists := int64(5) // file sizes, var sizes, tile offsets, var offsets, var tile sizes
+	if has(version, nullableFeature) {
+		lists += 2
+	}
+	n += lists * slots * 8
+	if !has(version, dimensionFeature) {
+		n -= 3 * 8 // the three var lists lack the coordinates
 	}
 	return n
 }
 
-// Attribute returns the slot of attribute i.
-func (s Slots) Attribute(i int) int { return i }
-
-// Coords returns the slot of the zipped coordinates, unused since version 5.
-func (s Slots) Coords() int { return s.attributes }
-
-// Dimension returns the slot of dimension i.
-func (s Slots) Dimension(i int) int { return s.attributes + 1 + i }
-
-// Field returns the slot of an attribute or dimension.
-func (s Slots) Field(f schema.Field) int {
-	if f.Dimension {
-		return s.Dimension(f.Index)
+func (d *footerDecoder) decode(nameVersion uint32) (*Footer, error) {
+	f := &d.f
+	if err := d.head(nameVersion); err != nil {
+		return nil, err
 	}
-	return f.Index
+	d.nonEmptyDomain()
+	f.SparseTiles = d.U64("sparse tiles")
+	f.LastTileCells = d.U64("cells of the last tile")
+	if d.has(timestampsFeature) {
+		f.HasTimestamps = d.U8("has timestamps") != 0
+	}
+	if d.has(deletesFeature) {
+		f.HasDeletes = d.U8("has delete metadata") != 0
+	}
+	if d.Err() == nil {
+		d.slots = f.Slots()
+		d.lists()
+	}
+	if d.has(sectionsFeature) {
+		d.sections()
+	}
+	// Newer libraries that write version 11 add the position of a summary that version 11 does not know.
+	if f.Version == 11 && d.Len() == 8 {
+		d.U64("summary")
+	}
+	if err := finish(d.Reader, "fragment footer", f.Version); err != nil {
+		return nil, d.placed(err)
+	}
+	if err := f.settle(); err != nil {
+		return nil, d.placed(err)
+	}
+	return f, nil
 }
 
-// Timestamp returns the slot of the cells' timestamps, or -1 when the fragment has none.
-func (s Slots) Timestamp() int {
-	if !s.timestamps {
-		return -1
+// placed turns an offset in the footer into one in the file.
+func (d *footerDecoder) placed(err error) error {
+	if e, ok := err.(*Error); ok {
+		e.Offset += d.f.Start
 	}
-	return s.Dimension(s.dimensions)
+	return err
 }
 
-// DeleteTimestamp returns the slot of the times of deletion, or -1; the condition indexes stand in the slot after it.
-func (s Slots) DeleteTimestamp() int {
-	if !s.deletes {
-		return -1
+func (d *footerDecoder) has(f feature) bool { return d.Err() == nil && has(d.f.Version, f) }
+
+// head reads the version and the schema's name, and gets the schema.
+func (d *footerDecoder) head(nameVersion uint32) error {
+	f := &d.f
+	f.Version = d.U32("format version")
+	if d.Err() == nil && !known(f.Version) {
+		d.Fail("format version", fmt.Errorf("%w: %d", ErrVersion, f.Version))
+	} else if d.Err() == nil && (f.Version < 3 || (f.Version >= 10) != (nameVersion >= 10)) {
+		d.Failf("format version", "%w: %d in a fragment named as version %d", ErrCorrupt, f.Version, nameVersion)
 	}
-	return s.Len() - 2
+	f.SchemaName = LegacySchema
+	if d.has(schemaNameFeature) {
+		f.SchemaName = d.String64("schema name")
+		if d.Err() == nil && !plainFile(f.SchemaName) {
+			d.Failf("schema name", "%w: %q", ErrCorrupt, f.SchemaName)
+		}
+	}
+	f.Dense = d.U8("dense") != 0
+	if err := readErr(d.Reader, "fragment footer", f.Version); err != nil {
+		return d.placed(err)
+	}
+	if f.Schema == nil {
+		var err error
+		if f.Schema, err = d.schemaOf(f.SchemaName); err != nil {
+			return err
+		}
+	}
+	if f.Dense && f.Schema.Type != schema.Dense {
+		return corrupt("fragment footer/dense", f.Start, f.Version, "a dense fragment of a sparse array")
+	}
+	return nil
+}
+
+func (d *footerDecoder) nonEmptyDomain() {
+	if null := d.U8("domain is null"); null == 0 {
+		d.f.NonEmptyDomain = readRanges(d.Reader, &d.f.Schema.Domain)
+		return
+	}
+	for i := range d.f.Schema.Domain.Dimensions {
+		if dim := &d.f.Schema.Domain.Dimensions[i]; !dim.Var() {
+			d.Bytes("null domain", 2*uint64(dim.Type.Size()))
+		}
+	}
+}
+
+// lists reads everything that has one number per slot, and the positions between.
+func (d *footerDecoder) lists() {
+	f, n := &d.f, uint64(d.slots.Len())
+	f.FileSizes = d.U64s("file sizes", n)
+	f.VarSizes = d.varList("var file sizes", n)
+	if d.has(nullableFeature) {
+		f.ValiditySizes = d.U64s("validity file sizes", n)
+	}
+	f.Parts.RTree = d.U64("R-tree")
+	for i, l := range f.Parts.lists() {
+		switch {
+		case !d.has(l.in):
+		case i == 1 || i == 2:
+			*l.list = d.varList(l.name, n)
+		default:
+			*l.list = d.U64s(l.name, n)
+		}
+	}
+	if d.has(summaryFeature) {
+		f.Parts.Summary = d.U64("fragment summary")
+	}
+	if d.has(conditionsFeature) {
+		f.Parts.ProcessedConditions = d.U64("processed conditions")
+	}
+}
+
+// varList reads a list that lacks the coordinates' slot before version 5; that slot is added as 0.
+func (d *footerDecoder) varList(field string, n uint64) []uint64 {
+	if d.has(dimensionFeature) {
+		return d.U64s(field, n)
+	}
+	return append(d.U64s(field, n-1), 0)
+}
+
+func (d *footerDecoder) sections() {
+	n := d.Count("optional sections", uint64(d.U32("number of optional sections")), 12)
+	for i := 0; i < n && d.Err() == nil; i++ {
+		id, size := d.U64("section id"), uint64(d.U32("section size"))
+		dims := uint64(len(d.f.Schema.Domain.Dimensions))
+		if id != 0 {
+			d.Bytes("section", size)
+			continue
+		}
+		if size != 2*8*dims && d.Err() == nil {
+			d.Failf("section size", "%w: %d bytes for %d dimensions", ErrCorrupt, size, dims)
+		}
+		d.f.Parts.GlobalOrderMins = d.U64s("global order mins", dims)
+		d.f.Parts.GlobalOrderMaxes = d.U64s("global order maxes", dims)
+	}
+}
+
+// settle checks what the footer says against the schema and computes what follows from both.
+func (f *Footer) settle() error {
+	if err := f.settleTiles(); err != nil {
+		return err
+	}
+	f.bounds = f.bounds[:0]
+	for _, l := range f.Parts.lists() {
+		f.bounds = append(f.bounds, *l.list...)
+	}
+	f.bounds = append(f.bounds, f.Parts.RTree)
+	f.bounds = append(f.bounds, f.Parts.GlobalOrderMins...)
+	f.bounds = append(f.bounds, f.Parts.GlobalOrderMaxes...)
+	if has(f.Version, summaryFeature) {
+		f.bounds = append(f.bounds, f.Parts.Summary)
+	}
+	if has(f.Version, conditionsFeature) {
+		f.bounds = append(f.bounds, f.Parts.ProcessedConditions)
+	}
+	slices.Sort(f.bounds)
+	if last := f.bounds[len(f.bounds)-1]; last >= uint64(f.Start) && !f.oldZero() {
+		return corrupt("fragment footer/positions of parts", 0, f.Version, "%d in a file whose footer begins at %d", last, f.Start)
+	}
+	f.bounds = slices.Compact(append(f.bounds, uint64(f.Start)))
+	return nil
+}
+
+// oldZero reports whether all parts stand at 0, as in metadata made up for versions 1 and 2.
+func (f *Footer) oldZero() bool { return f.bounds[len(f.bounds)-1] == 0 && f.Version < 3 }
+
+// settleTiles computes the number of tiles and of cells in each.
+func (f *Footer) settleTiles() error {
+	d := &f.Schema.Domain
+	for i := range f.NonEmptyDomain {
+		r, dim := f.NonEmptyDomain[i], &d.Dimensions[i]
+		if dim.Compare(r.Lo, r.Hi) > 0 {
+			return corrupt("fragment footer/non-empty domain", 0, f.Version, "dimension %q ends before it starts", dim.Name)
+		}
+	}
+	if !f.Dense {
+		f.tiles, f.cellsPerTile = f.SparseTiles, f.Schema.Capacity
+		if f.tiles > 0 && (f.LastTileCells == 0 || f.LastTileCells > f.cellsPerTile) {
+			return corrupt("fragment footer/cells of the last tile", 0, f.Version, "%d of %d", f.LastTileCells, f.cellsPerTile)
+		}
+		return nil
+	}
+	grid, err := schema.NewGrid(f.Schema)
+	if err != nil {
+		return &Error{Field: "fragment footer/schema", Version: f.Version, Err: fmt.Errorf("%w: %w", ErrCorrupt, err)}
+	}
+	var fits bool
+	if f.cellsPerTile, fits = grid.CellsPerTile(); !fits {
+		return corrupt("fragment footer/schema", 0, f.Version, "the cells of a tile cannot be counted")
+	}
+	if f.NonEmptyDomain == nil {
+		return nil
+	}
+	box := grid.TileBox(grid.Box(f.NonEmptyDomain))
+	for i := range box.Lo {
+		dim := &d.Dimensions[i]
+		if dim.Compare(f.NonEmptyDomain[i].Lo, dim.Lo()) < 0 || box.Hi[i] >= grid.Tiles[i] {
+			return corrupt("fragment footer/non-empty domain", 0, f.Version, "dimension %q leaves the domain", dim.Name)
+		}
+	}
+	if f.tiles, fits = box.Count(); !fits {
+		return corrupt("fragment footer/non-empty domain", 0, f.Version, "its tiles cannot be counted")
+	}
+	return nil
+}
+
+// Slots returns the fragment's slots.
+func (f *Footer) Slots() Slots { return newSlots(f.Schema, f.Version, f.HasTimestamps, f.HasDeletes) }
+
+// NumTiles returns the number of tiles of the fragment, dense or sparse.
+func (f *Footer) NumTiles() uint64 { return f.tiles }
+
+// TileCells returns the number of cells of tile i; dense tiles are always full.
+func (f *Footer) TileCells(i uint64) uint64 {
+	if !f.Dense && i+1 == f.tiles {
+		return f.LastTileCells
+	}
+	return f.cellsPerTile
+}
+
+// NumCells returns the number of cells in all tiles, those of dense tiles that lie outside the non-empty domain included;
+// the largest number when it does not fit.
+func (f *Footer) NumCells() uint64 {
+	if f.tiles == 0 {
+		return 0
+	}
+	full := f.tiles - 1
+	if n := full * f.cellsPerTile; full == 0 || n/full == f.cellsPerTile && n+f.TileCells(full) >= n {
+		return n + f.TileCells(full)
+	}
+	return ^uint64(0)
+}
+
+// PartExtent returns the bytes of the file in which the generic tile at a position of Parts lies: up to the next part.
+func (f *Footer) PartExtent(pos uint64) (start, nBytes int64) {
+	i, found := slices.BinarySearch(f.bounds, pos)
+	if found {
+		i++
+	}
+	if i >= len(f.bounds) {
+		return int64(pos), 0
+	}
+	return int64(pos), int64(f.bounds[i] - pos)
 }

@@ -8,10 +8,12 @@
 package format
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
 
+	"azulejo/filter"
 	"azulejo/internal/bin"
 )
 
@@ -94,3 +96,29 @@ func finish(r *bin.Reader, part string, version uint32) error {
 	}
 	return readErr(r, part, version)
 }
+
+// filterErr classes a filter's fault: what this build cannot run is ErrUnsupported, the rest ErrCorrupt.
+func filterErr(err error, field string, offset int64, version uint32) error {
+	class := ErrCorrupt
+	if errors.Is(err, filter.ErrUnsupported) {
+		class = ErrUnsupported
+	}
+	return &Error{Offset: offset, Field: field, Version: version, Err: fmt.Errorf("%w: %w", class, err)}
+}
+
+// within puts the name of a part of the file in front of the error's field path.
+func within(err error, part string) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	placed := *e
+	placed.Field = part + "/" + e.Field
+	return &placed
+}
+
+func putU32(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
+
+func putU64(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
+
+func getU64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

@@ -82,3 +82,13 @@ func (d *Dimension) Hi() []byte {
 
 // DomainRange returns the domain as a Range that shares memory; the zero Range for texts, which have none.
 func (d *Dimension) DomainRange() Range { return Range{Lo: d.Lo(), Hi: d.Hi()} }
+
+// AllFixed reports whether no dimension holds texts.
+func (d *Domain) AllFixed() bool {
+	for i := range d.Dimensions {
+		if d.Dimensions[i].Var() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,51 @@
+package format
+
+import (
+	"azulejo/internal/bin"
+	"azulejo/schema"
+)
+
+// A hyper-rectangle (format_spec/fragment.md, MBR) is one range per dimension:
+//
+//	fixed:  lo | hi
+//	texts:  u64 bytes of both | u64 bytes of lo | lo | hi
+
+// readRange reads the range of one dimension. The result shares the input's memory.
+func readRange(r *bin.Reader, d *schema.Dimension) schema.Range {
+	if !d.Var() {
+		size := uint64(d.Type.Size())
+		return schema.Range{Lo: r.Bytes("range start", size), Hi: r.Bytes("range end", size)}
+	}
+	both, lo := r.U64("range size"), r.U64("range start size")
+	if r.Err() == nil && lo > both {
+		r.Failf("range start size", "%w: %d of %d bytes", ErrCorrupt, lo, both)
+	}
+	return schema.Range{Lo: r.Bytes("range start", lo), Hi: r.Bytes("range end", both-lo)}
+}
+
+// readRanges reads one range per dimension into new memory.
+func readRanges(r *bin.Reader, d *schema.Domain) []schema.Range {
+	ranges := make([]schema.Range, len(d.Dimensions))
+	for i := range ranges {
+		s := readRange(r, &d.Dimensions[i])
+		ranges[i] = schema.Range{Lo: append([]byte{}, s.Lo...), Hi: append([]byte{}, s.Hi...)}
+	}
+	return ranges
+}
+
+// writeRange writes the range of one dimension.
+func writeRange(w *bin.Writer, d *schema.Dimension, s schema.Range) {
+	if d.Var() {
+		w.U64(uint64(len(s.Lo) + len(s.Hi)))
+		w.U64(uint64(len(s.Lo)))
+	}
+	w.Bytes(s.Lo)
+	w.Bytes(s.Hi)
+}
+
+// writeRanges writes one range per dimension.
+func writeRanges(w *bin.Writer, d *schema.Domain, ranges []schema.Range) {
+	for i := range d.Dimensions {
+		writeRange(w, &d.Dimensions[i], ranges[i])
+	}
+}
