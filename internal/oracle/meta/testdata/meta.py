@@ -200,7 +200,7 @@ class SchemaDetails(Scenario):
                  tiledb.Attr("n", dtype=np.uint8, nullable=True, filters=tiledb.FilterList([tiledb.RleFilter()]), ctx=ctx),
                  tiledb.Attr("v", dtype="U0", filters=tiledb.FilterList([tiledb.Bzip2Filter(2), tiledb.ChecksumSHA256Filter()]), ctx=ctx)]
         schema = tiledb.ArraySchema(domain=tiledb.Domain(*dims, ctx=ctx), attrs=attrs, sparse=True, capacity=123, cell_order="col-major", tile_order="col-major",
-                                    allows_duplicates=True, coords_filters=tiledb.FilterList([tiledb.LZ4Filter(3)]),
+                                    allows_duplicates=True,
                                     offsets_filters=tiledb.FilterList([tiledb.DoubleDeltaFilter()]), validity_filters=tiledb.FilterList([tiledb.ZstdFilter(1)]), ctx=ctx)
         tiledb.Array.create(uri, schema, ctx=ctx)
 
