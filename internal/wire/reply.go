@@ -1,0 +1,273 @@
+package wire
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	capnplib "capnproto.org/go/capnp/v3"
+
+	"azulejo/internal/wire/capnp"
+	"azulejo/query"
+)
+
+// Framing is how the answer to a query is wrapped.
+type Framing uint8
+
+// The framings.
+const (
+	// Bare is the message and its buffers: finalize everywhere, and submit in /v1, which clients before 1.7 use.
+	Bare Framing = iota
+	// Prefixed begins with the length of both in eight bytes: submit and submit_and_finalize in /v2 and /v3.
+	Prefixed
+)
+
+// Reply is the answer to a query, ready to send: its Len and then its bytes. The columns it was made of must not change
+// before it is written.
+type Reply struct {
+	parts  [][]byte
+	nBytes int64
+}
+
+// Len returns the number of bytes, for Content-Length.
+func (r *Reply) Len() int64 { return r.nBytes }
+
+// WriteTo writes the whole reply to w, column by column without copying.
+func (r *Reply) WriteTo(w io.Writer) (int64, error) {
+	var total int64
+	for _, part := range r.parts {
+		n, err := w.Write(part)
+		total += int64(n)
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// newReply joins a message and its buffers.
+func newReply(f Framing, message []byte, buffers [][]byte) *Reply {
+	r := &Reply{parts: append([][]byte{nil, message}, buffers...)}
+	for _, part := range r.parts {
+		r.nBytes += int64(len(part))
+	}
+	if f == Prefixed {
+		r.parts[0] = binary.LittleEndian.AppendUint64(nil, uint64(r.nBytes))
+		r.nBytes += 8
+	}
+	return r
+}
+
+// EncodeRead builds the answer to a read. It refuses columns that are longer than the client can take, because the
+// client would keep its old bytes without an error.
+func (q *Query) EncodeRead(f Framing, v *query.Result) (*Reply, error) {
+	status, cursor := Completed, ""
+	if v.Next != nil {
+		status, cursor = Incomplete, encodeCursor(v.Next)
+	}
+	headers := make([]header, len(v.Columns))
+	var buffers [][]byte
+	for i := range v.Columns {
+		c := &v.Columns[i]
+		headers[i] = q.columnHeader(c)
+		if err := q.fits(&headers[i]); err != nil {
+			return nil, err
+		}
+		buffers = append(buffers, c.Offsets, c.Data, c.Validity)
+	}
+	message, err := encode(func(e *encoder, seg *capnplib.Segment) {
+		m := q.replyRoot(e, seg, status)
+		if e.err != nil {
+			return
+		}
+		e.headers(m, headers)
+		if cursor != "" || q.resumed {
+			e.repeatConfig(m, q.message, cursor)
+		}
+		q.replyOffsets(e, m, q.Read.Offsets)
+		q.replyReader(e, m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newReply(f, message, buffers), nil
+}
+
+// columnHeader announces the parts of a result column.
+func (q *Query) columnHeader(c *query.Column) header {
+	h := header{name: c.Name, fixed: uint64(len(c.Data)), present: uint64(len(c.Validity))}
+	if field, ok := q.schema.Field(c.Name); ok && field.Var() || len(c.Offsets) > 0 {
+		h.fixed, h.vary = uint64(len(c.Offsets)), uint64(len(c.Data))
+	}
+	return h
+}
+
+// fits compares a result with what the client asked for.
+func (q *Query) fits(h *header) error {
+	for i := range q.headers {
+		limit := &q.headers[i]
+		if limit.name != h.name {
+			continue
+		}
+		if h.fixed > limit.fixed || h.vary > limit.vary || h.present > limit.present {
+			return fmt.Errorf("column %q of %d, %d and %d bytes is too large for the client's %d, %d and %d",
+				h.name, h.fixed, h.vary, h.present, limit.fixed, limit.vary, limit.present)
+		}
+		return nil
+	}
+	return fmt.Errorf("column %q was not asked for", h.name)
+}
+
+// EncodeWritten builds the answer to a write: the fragments it made, and the session that a global order write goes on
+// with, or nothing.
+func (q *Query) EncodeWritten(f Framing, fragments []query.Written, session string) (*Reply, error) {
+	message, err := encode(func(e *encoder, seg *capnplib.Segment) {
+		m := q.replyRoot(e, seg, Completed)
+		if e.err != nil {
+			return
+		}
+		e.headers(m, nil)
+		if session != "" || q.resumed {
+			e.repeatConfig(m, q.message, session)
+		}
+		q.replyOffsets(e, m, q.Write.Offsets)
+		q.replyWriter(e, m)
+		if len(fragments) == 0 {
+			return
+		}
+		list, err := m.NewWrittenFragmentInfo(int32(len(fragments)))
+		if !e.ok(err) {
+			return
+		}
+		for i, w := range fragments {
+			e.ok(list.At(i).SetUri(w.Fragment))
+			times, err := list.At(i).NewTimestampRange(2)
+			fill(e, []uint64{w.Start, w.End}, times, err)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newReply(f, message, nil), nil
+}
+
+// EncodeDone builds the answer to a query that returns nothing: finalize after a write, and deletes.
+func (q *Query) EncodeDone(f Framing) (*Reply, error) {
+	if q.Type == WriteQuery {
+		return q.EncodeWritten(f, nil, "")
+	}
+	message, err := encode(func(e *encoder, seg *capnplib.Segment) {
+		if m := q.replyRoot(e, seg, Completed); e.err == nil {
+			e.headers(m, nil)
+			if q.Type == ReadQuery {
+				q.replyReader(e, m)
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newReply(f, message, nil), nil
+}
+
+// replyRoot begins a reply.
+func (q *Query) replyRoot(e *encoder, seg *capnplib.Segment, status Status) capnp.Query {
+	m, err := capnp.NewRootQuery(seg)
+	if e.ok(err) {
+		e.ok(m.SetType(q.Type.String()))
+		e.ok(m.SetLayout(nameOf(layoutNames[:], q.Layout)))
+		e.ok(m.SetStatus(nameOf(statusNames[:], status)))
+	}
+	return m
+}
+
+// headers announces the buffers that follow. The list is there even when it is empty: the client wants it.
+func (e *encoder) headers(m capnp.Query, headers []header) {
+	list, err := m.NewAttributeBufferHeaders(int32(len(headers)))
+	if !e.ok(err) {
+		return
+	}
+	var sum header
+	for i, h := range headers {
+		x := list.At(i)
+		e.text(capnplib.Struct(x), 0, h.name)
+		x.SetFixedLenBufferSizeInBytes(h.fixed)
+		x.SetVarLenBufferSizeInBytes(h.vary)
+		x.SetValidityLenBufferSizeInBytes(h.present)
+		sum.fixed += h.fixed
+		sum.vary += h.vary
+		sum.present += h.present
+	}
+	m.SetTotalFixedLengthBufferBytes(sum.fixed)
+	m.SetTotalVarLenBufferBytes(sum.vary)
+	m.SetTotalValidityBufferBytes(sum.present)
+}
+
+// replyOffsets repeats how offsets look: the client takes the answer for its own.
+func (q *Query) replyOffsets(e *encoder, m capnp.Query, v query.OffsetsFormat) {
+	mode := "bytes"
+	if v.Elements {
+		mode = "elements"
+	}
+	e.ok(m.SetVarOffsetsMode(mode))
+	m.SetVarOffsetsAddExtraElement(v.Extra)
+	m.SetVarOffsetsBitsize(int32(v.Bits))
+}
+
+// replyReader repeats the reader struct with its selection, which the client replaces its own by: without it, the next
+// submit would read the whole domain.
+func (q *Query) replyReader(e *encoder, m capnp.Query) {
+	layout := nameOf(layoutNames[:], q.Layout)
+	if q.reader == indexReader {
+		reader, err := m.NewReaderIndex()
+		received, getErr := q.message.ReaderIndex()
+		if !e.ok(err) || !e.ok(getErr) {
+			return
+		}
+		e.ok(reader.SetLayout(layout))
+		if old, err := received.Subarray(); e.ok(err) && old.IsValid() {
+			subarray, err := reader.NewSubarray()
+			e.repeatSubarray(subarray, err, old)
+		}
+		return
+	}
+	create, get := m.NewReader, q.message.Reader
+	if q.reader == denseReader {
+		create, get = m.NewDenseReader, q.message.DenseReader
+	}
+	reader, err := create()
+	received, getErr := get()
+	if !e.ok(err) || !e.ok(getErr) {
+		return
+	}
+	e.ok(reader.SetLayout(layout))
+	if old, err := received.Subarray(); e.ok(err) && old.IsValid() {
+		subarray, err := reader.NewSubarray()
+		e.repeatSubarray(subarray, err, old)
+	}
+}
+
+// repeatSubarray copies a subarray without its statistics.
+func (e *encoder) repeatSubarray(m capnp.Subarray, err error, old capnp.Subarray) {
+	if !e.ok(err) {
+		return
+	}
+	layout, err := old.Layout()
+	e.ok(err)
+	e.ok(m.SetLayout(layout))
+	m.SetCoalesceRanges(old.CoalesceRanges())
+	ranges, err := old.Ranges()
+	if e.ok(err) && ranges.IsValid() {
+		e.ok(m.SetRanges(ranges))
+	}
+}
+
+// replyWriter repeats the settings of a write, which the client replaces its own by.
+func (q *Query) replyWriter(e *encoder, m capnp.Query) {
+	writer, err := m.NewWriter()
+	if e.ok(err) {
+		writer.SetCheckCoordDups(q.Write.CheckDups)
+		writer.SetCheckCoordOOB(q.Write.CheckOutOfBounds)
+		writer.SetDedupCoords(q.Write.DedupCoords)
+	}
+}

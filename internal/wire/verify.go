@@ -1,0 +1,176 @@
+package wire
+
+import "encoding/binary"
+
+// verifier follows every pointer of a message once. Positions are counted in words.
+type verifier struct {
+	segments [][]byte
+	// budget is how many words may still be reached. A pointer that is followed twice pays twice, so that a small message
+	// cannot describe a large tree.
+	budget int64
+}
+
+// verify checks the message b, of which MessageLength is len(b): every pointer stays inside its segment, every list has
+// room for its elements, there are no capabilities and no lists of empty elements, nesting and total size are bounded.
+func verify(b []byte) error {
+	v := verifier{segments: splitSegments(b), budget: int64(len(b)/8)*amplification + 64}
+	if len(v.segments[0]) < 8 {
+		return malformed("no root pointer")
+	}
+	return v.pointer(0, 0, 0)
+}
+
+// splitSegments cuts a message of proper length into its segments.
+func splitSegments(b []byte) [][]byte {
+	segments := make([][]byte, segmentCount(b))
+	head, _ := tableLength(b)
+	at := head
+	for i := range segments {
+		n := 8 * int(binary.LittleEndian.Uint32(b[4+4*i:]))
+		segments[i] = b[at : at+n]
+		at += n
+	}
+	return segments
+}
+
+// word returns a word of a segment, false when there is none.
+func (v *verifier) word(segment uint32, at int64) (uint64, bool) {
+	if int64(segment) >= int64(len(v.segments)) || at < 0 || at >= int64(len(v.segments[segment])/8) {
+		return 0, false
+	}
+	return binary.LittleEndian.Uint64(v.segments[segment][at*8:]), true
+}
+
+// charge pays for n words starting at a word of a segment and checks that they are there.
+func (v *verifier) charge(segment uint32, at, n int64) error {
+	if at < 0 || n < 0 || at+n > int64(len(v.segments[segment])/8) {
+		return malformed("pointer to words %d to %d of a segment of %d", at, at+n, len(v.segments[segment])/8)
+	}
+	v.budget -= n + 1
+	if v.budget < 0 {
+		return malformed("message refers to more than %d times its size", amplification)
+	}
+	return nil
+}
+
+// pointer checks the pointer at a word and everything it leads to.
+func (v *verifier) pointer(segment uint32, at int64, depth int) error {
+	w, ok := v.word(segment, at)
+	if !ok {
+		return malformed("pointer outside its segment")
+	}
+	switch {
+	case w == 0:
+		return nil
+	case depth >= maxNesting:
+		return malformed("nested more than %d deep", maxNesting)
+	case w&3 == 2:
+		return v.far(w, depth)
+	}
+	return v.object(w, segment, at+1+int64(int32(uint32(w))>>2), depth)
+}
+
+// far checks what a pointer into another segment leads to.
+func (v *verifier) far(w uint64, depth int) error {
+	segment, pad := uint32(w>>32), int64(uint32(w)>>3)
+	landing, ok := v.word(segment, pad)
+	if !ok {
+		return malformed("far pointer outside the message")
+	}
+	if w&4 == 0 {
+		if landing&3 == 2 {
+			return malformed("far pointer to a far pointer")
+		}
+		if landing == 0 {
+			return nil
+		}
+		return v.object(landing, segment, pad+1+int64(int32(uint32(landing))>>2), depth)
+	}
+	tag, ok := v.word(segment, pad+1)
+	if !ok || landing&7 != 2 {
+		return malformed("far pointer with a broken landing pad")
+	}
+	if tag&3 > 1 || uint32(tag)>>2 != 0 {
+		return malformed("far pointer with a broken tag")
+	}
+	target := uint32(landing >> 32)
+	if int64(target) >= int64(len(v.segments)) {
+		return malformed("far pointer outside the message")
+	}
+	return v.object(tag, target, int64(uint32(landing)>>3), depth)
+}
+
+// object checks the struct or list that pointer w describes and that begins at a word of a segment.
+func (v *verifier) object(w uint64, segment uint32, at int64, depth int) error {
+	switch w & 3 {
+	case 0:
+		data, pointers := structSize(w)
+		if err := v.charge(segment, at, data+pointers); err != nil {
+			return err
+		}
+		return v.pointers(segment, at+data, pointers, depth+1)
+	case 1:
+		return v.list(w, segment, at, depth)
+	}
+	return malformed("capability in a message")
+}
+
+// structSize returns the words of data and of pointers that a struct pointer announces.
+func structSize(w uint64) (data, pointers int64) {
+	return int64(uint16(w >> 32)), int64(uint16(w >> 48))
+}
+
+// pointers checks n pointers in a row.
+func (v *verifier) pointers(segment uint32, at, n int64, depth int) error {
+	for i := range n {
+		if err := v.pointer(segment, at+i, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listBits has the width in bits of an element by the code in a list pointer; the codes 6 and 7 are pointers and structs.
+var listBits = [6]int64{0, 1, 8, 16, 32, 64}
+
+// list checks a list that begins at a word of a segment.
+func (v *verifier) list(w uint64, segment uint32, at int64, depth int) error {
+	code, n := w>>32&7, int64(w>>35)
+	switch code {
+	case 7:
+		return v.structs(segment, at, n, depth)
+	case 6:
+		if err := v.charge(segment, at, n); err != nil {
+			return err
+		}
+		return v.pointers(segment, at, n, depth+1)
+	case 0:
+		if n != 0 {
+			return malformed("list of %d empty elements", n)
+		}
+		return nil
+	}
+	return v.charge(segment, at, (n*listBits[code]+63)/64)
+}
+
+// structs checks a list of structs of n words, which begins with a word that says their size and number.
+func (v *verifier) structs(segment uint32, at, n int64, depth int) error {
+	if err := v.charge(segment, at, n+1); err != nil {
+		return err
+	}
+	tag, _ := v.word(segment, at)
+	data, pointers := structSize(tag)
+	count := int64(int32(uint32(tag)) >> 2)
+	if tag&3 != 0 || count < 0 || count*(data+pointers) > n || count > 0 && data+pointers == 0 {
+		return malformed("list of %d structs of %d words in %d words", count, data+pointers, n)
+	}
+	if pointers == 0 {
+		return nil
+	}
+	for i := range count {
+		if err := v.pointers(segment, at+1+i*(data+pointers)+data, pointers, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
