@@ -131,6 +131,8 @@ func (f *Footer) slotWidth(slot int) int {
 			return field.CellSize()
 		}
 		return 0
+	case slot == s.Coords():
+		return s.dimensions * f.Schema.Domain.Dimensions[0].Type.Size()
 	case slot > s.attributes && slot <= s.attributes+s.dimensions:
 		return dimensionWidth(&f.Schema.Domain.Dimensions[slot-s.attributes-1])
 	}

@@ -34,8 +34,9 @@ func (w *Writer) metadata() (*format.FragmentMetadata, error) {
 		return nil, err
 	}
 	cells := w.tileCells(m, tiles)
-	for i := range m.Fields {
-		m.Fields[i] = blankField(tiles)
+	m.Fields[slots.Coords()] = w.coordsField(tiles)
+	for i := range w.schema.Domain.Dimensions {
+		m.Fields[slots.Dimension(i)] = blankField(tiles)
 	}
 	for _, f := range w.fields {
 		f.pad(tiles)
@@ -88,6 +89,23 @@ func blankField(tiles int) format.FieldMetadata {
 		TileOffsets: make([]uint64, tiles), VarOffsets: make([]uint64, tiles),
 		VarSizes: make([]uint64, tiles), ValidityOffsets: make([]uint64, tiles),
 	}
+}
+
+// coordsField is the metadata of the slot of zipped coordinates, which libtiledb fills with zeros as if it were an
+// attribute of the first dimension's type with a cell of all coordinates.
+func (w *Writer) coordsField(tiles int) format.FieldMetadata {
+	m := blankField(tiles)
+	dims := w.schema.Domain.Dimensions
+	f := schema.Field{Type: dims[0].Type, CellValNum: 1}
+	if hasMinMax(&f) {
+		m.Mins.Fixed = make([]byte, tiles*len(dims)*f.CellSize())
+		m.Maxes.Fixed = make([]byte, tiles*len(dims)*f.CellSize())
+		m.Summary = format.FieldSummary{Min: make([]byte, f.CellSize()), Max: make([]byte, f.CellSize())}
+	}
+	if hasSum(&f) {
+		m.Sums = make([]uint64, tiles)
+	}
+	return m
 }
 
 // sparseMetadata builds the R-tree over the tiles' boxes and the non-empty domain around them.
