@@ -119,12 +119,11 @@ func interpreter(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("no Python %s on the path (%s); install it", wanted, strings.Join(seen, ", "))
 }
 
-// Script runs a Python file with arguments in the environment. modules are directories whose modules it may import.
-func (e Env) Script(ctx context.Context, limit time.Duration, modules []string, file string, args ...string) (Output, error) {
+// Script prepares a run of a Python file with arguments. modules are directories whose modules it may import.
+func (e Env) Script(modules []string, file string, args ...string) Program {
 	return Program{
-		Path:  e.Python,
-		Args:  append([]string{"-u", file}, args...),
-		Env:   []string{"PYTHONPATH=" + strings.Join(modules, string(os.PathListSeparator)), "PYTHONDONTWRITEBYTECODE=1"},
-		Limit: limit,
-	}.Run(ctx)
+		Path: e.Python,
+		Args: append([]string{"-u", file}, args...),
+		Env:  []string{"PYTHONPATH=" + strings.Join(modules, string(os.PathListSeparator)), "PYTHONDONTWRITEBYTECODE=1"},
+	}
 }

@@ -1,0 +1,99 @@
+package launch
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"azulejo/internal/oracle/pyenv"
+)
+
+// tokenOf returns the secret in the reply to a request for a token.
+func tokenOf(body []byte) (string, error) {
+	var reply struct{ Token string }
+	if err := json.Unmarshal(body, &reply); err != nil || reply.Token == "" {
+		return "", fmt.Errorf("no token in the reply %q", body)
+	}
+	return reply.Token, nil
+}
+
+// Python returns the environment with the clients; a test that cannot have it fails.
+func Python(t testing.TB) pyenv.Env {
+	t.Helper()
+	env, err := pyenv.Ensure(t.Context(), os.Stderr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// Root returns the directory of package oracle, which holds the data sets and the modules of the client programs.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(file))
+}
+
+// line is one line of a client program's report.
+type line struct {
+	Scenario, Step, Error string
+	Begin, OK             bool
+}
+
+// Script runs a client program against the server and reports every step as a sub-test. A program that breaks off fails
+// the step it was in.
+func (s *Server) Script(t *testing.T, file string, limit time.Duration) {
+	t.Helper()
+	scratch := filepath.Join(s.Allowed, strings.TrimSuffix(filepath.Base(file), ".py"))
+	conf, err := json.Marshal(map[string]string{
+		"mode": "server", "server": s.URL, "token": s.Token, "user": User, "password": Password, "namespace": User,
+		"dir": scratch, "data": filepath.Join(Root(), "testdata", "data"), "server_data": s.Data,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(scratch, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p := Python(t).Script([]string{filepath.Join(Root(), "testdata", "python")}, file, string(conf))
+	p.Limit = limit
+	// The clients keep settings in the home directory: give them one of their own.
+	p.Env = append(p.Env, "HOME="+t.TempDir())
+	out, runErr := p.Run(t.Context())
+	steps, open := 0, line{}
+	lines := bufio.NewReader(bytes.NewReader(out.Stdout))
+	for {
+		raw, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			break
+		}
+		var l line
+		if json.Unmarshal(raw, &l) != nil || l.Scenario == "" {
+			continue // something a client printed
+		}
+		if open = l; l.Begin {
+			continue
+		}
+		steps++
+		t.Run(l.Scenario+"/"+l.Step, func(t *testing.T) {
+			if !l.OK {
+				t.Error(l.Error)
+			}
+		})
+	}
+	switch {
+	case runErr != nil && open.Begin:
+		t.Errorf("the client broke off in %s/%s: %v", open.Scenario, open.Step, runErr)
+	case runErr != nil:
+		t.Error(runErr)
+	case steps == 0:
+		t.Errorf("%s reported nothing: %s", file, out.Stderr)
+	}
+}
