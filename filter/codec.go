@@ -68,7 +68,7 @@ func NewCodecAt(version uint32, p Pipeline, t datatype.Type, cellSize int) (*Cod
 		if err := s.Check(); err != nil {
 			return nil, err
 		}
-		st, err := table[s.Code].build(s, in)
+		st, err := builders[s.Code](s, in)
 		if err != nil {
 			return nil, fmt.Errorf("filter %d, %s: %w", i, s.Name(), err)
 		}

@@ -15,7 +15,7 @@
 // the data, and lists the sizes of both in its own. So reading a chunk's metadata from front to back serves the filters
 // from last to first.
 //
-// To add a filter, write its file with a stage and a build function, and name that function in its row of the table.
+// To add a filter, write its file with a stage and a build function, and give it its rows in the two tables.
 package filter
 
 import (
@@ -73,8 +73,28 @@ type row struct {
 	name string
 	// options is the layout of the option bytes.
 	options layout
-	// build makes the stage that runs the filter; nil when this build cannot run it.
-	build func(Spec, input) (stage, error)
+}
+
+var table = [20]row{
+	None:              {"NONE", plainLayout},
+	Gzip:              {"GZIP", compressorLayout},
+	Zstd:              {"ZSTD", compressorLayout},
+	LZ4:               {"LZ4", compressorLayout},
+	RLE:               {"RLE", compressorLayout},
+	Bzip2:             {"BZIP2", compressorLayout},
+	DoubleDelta:       {"DOUBLE_DELTA", reinterpretLayout},
+	BitWidthReduction: {"BIT_WIDTH_REDUCTION", windowLayout},
+	Bitshuffle:        {"BITSHUFFLE", plainLayout},
+	Byteshuffle:       {"BYTESHUFFLE", plainLayout},
+	PositiveDelta:     {"POSITIVE_DELTA", windowLayout},
+	AES256GCM:         {"AES_256_GCM", plainLayout},
+	ChecksumMD5:       {"CHECKSUM_MD5", plainLayout},
+	ChecksumSHA256:    {"CHECKSUM_SHA256", plainLayout},
+	Dictionary:        {"DICTIONARY_ENCODING", compressorLayout},
+	FloatScale:        {"SCALE_FLOAT", floatScaleLayout},
+	XOR:               {"XOR", plainLayout},
+	WebP:              {"WEBP", webPLayout},
+	Delta:             {"DELTA", reinterpretLayout},
 }
 
 // input is what a stage is built for: the values that reach it.
@@ -87,33 +107,29 @@ type input struct {
 	version uint32
 }
 
-var table = [20]row{
-	None:              {"NONE", plainLayout, nil},
-	Gzip:              {"GZIP", compressorLayout, nil},
-	Zstd:              {"ZSTD", compressorLayout, nil},
-	LZ4:               {"LZ4", compressorLayout, nil},
-	RLE:               {"RLE", compressorLayout, nil},
-	Bzip2:             {"BZIP2", compressorLayout, nil},
-	DoubleDelta:       {"DOUBLE_DELTA", reinterpretLayout, nil},
-	BitWidthReduction: {"BIT_WIDTH_REDUCTION", windowLayout, nil},
-	Bitshuffle:        {"BITSHUFFLE", plainLayout, nil},
-	Byteshuffle:       {"BYTESHUFFLE", plainLayout, nil},
-	PositiveDelta:     {"POSITIVE_DELTA", windowLayout, nil},
-	AES256GCM:         {"AES_256_GCM", plainLayout, nil},
-	ChecksumMD5:       {"CHECKSUM_MD5", plainLayout, nil},
-	ChecksumSHA256:    {"CHECKSUM_SHA256", plainLayout, nil},
-	Dictionary:        {"DICTIONARY_ENCODING", compressorLayout, nil},
-	FloatScale:        {"SCALE_FLOAT", floatScaleLayout, nil},
-	XOR:               {"XOR", plainLayout, nil},
-	WebP:              {"WEBP", webPLayout, nil},
-	Delta:             {"DELTA", reinterpretLayout, nil},
+// builders has the function that makes the stage of each filter that this build can run.
+var builders = [len(table)]func(Spec, input) (stage, error){
+	None:              buildNone,
+	Gzip:              buildGzip,
+	Zstd:              buildZstd,
+	LZ4:               buildLZ4,
+	RLE:               buildRLE,
+	Bzip2:             buildBzip2,
+	DoubleDelta:       buildDoubleDelta,
+	BitWidthReduction: buildBitWidth,
+	Bitshuffle:        buildBitshuffle,
+	Byteshuffle:       buildByteshuffle,
+	PositiveDelta:     buildPositiveDelta,
+	ChecksumMD5:       buildMD5,
+	ChecksumSHA256:    buildSHA256,
+	Delta:             buildDelta,
 }
 
 // Valid reports whether c is a filter of the format.
 func (c Code) Valid() bool { return int(c) < len(table) && table[c].name != "" }
 
 // Supported reports whether this build can run the filter.
-func (c Code) Supported() bool { return c.Valid() && table[c].build != nil }
+func (c Code) Supported() bool { return c.Valid() && builders[c] != nil }
 
 // String returns the upper-case name that TileDB uses on the wire, such as "ZSTD" or "CHECKSUM_MD5", or a text with the
 // number when c is unknown.

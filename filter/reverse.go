@@ -4,8 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-
-	"azulejo/datatype"
 )
 
 // Chunk is a chunk of a filtered tile: where its data lies in the tile and its bytes in the filtered form.
@@ -219,15 +217,4 @@ func (c *Codec) reverseStages(w *work, in part, dst []byte, first int) (part, er
 		}
 	}
 	return in, nil
-}
-
-// aligned returns b as values, sharing its memory if it is aligned for them and in scratch memory otherwise.
-func aligned[T datatype.Element](w *work, b []byte) []T {
-	if v, ok := datatype.Alias[T](b); ok {
-		return v
-	}
-	c := w.take(len(b))
-	copy(c, b)
-	v, _ := datatype.Alias[T](c)
-	return v
 }

@@ -1,0 +1,76 @@
+package filter
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdBlock compresses into one Zstandard frame with its content size and without a checksum, as libtiledb does.
+type zstdBlock struct{ level zstd.EncoderLevel }
+
+// buildZstd makes the stage of Zstd.
+func buildZstd(s Spec, _ input) (stage, error) {
+	level, _ := s.Level()
+	return compressor{block: zstdBlock{zstdLevel(level)}}, nil
+}
+
+// zstdLevel returns the encoder's level that comes nearest to a level of libzstd in ratio at a bearable speed.
+// The encoder's fastest level gives up on most integers, so it serves only the levels below -1.
+func zstdLevel(level int32) zstd.EncoderLevel {
+	switch {
+	case level < -1:
+		return zstd.SpeedFastest
+	case level < 6:
+		return zstd.SpeedDefault
+	case level < 10:
+		return zstd.SpeedBetterCompression
+	}
+	return zstd.SpeedBestCompression
+}
+
+var (
+	zstdEncoders [zstd.SpeedBestCompression + 1]sync.Pool
+	zstdDecoders sync.Pool
+)
+
+func (z zstdBlock) encoder() (*zstd.Encoder, error) {
+	if e, ok := zstdEncoders[z.level].Get().(*zstd.Encoder); ok {
+		return e, nil
+	}
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(z.level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+		zstd.WithZeroFrames(true), zstd.WithLowerEncoderMem(true))
+}
+
+func (z zstdBlock) bound(n int) int { return n + n/128 + 256 }
+
+func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
+	e, err := z.encoder()
+	if err != nil {
+		return nil, fmt.Errorf("zstd encoder: %w", err)
+	}
+	dst = e.EncodeAll(src, dst)
+	zstdEncoders[z.level].Put(e)
+	return dst, nil
+}
+
+func (z zstdBlock) decompress(_ *work, dst, src []byte) error {
+	d, ok := zstdDecoders.Get().(*zstd.Decoder)
+	if !ok {
+		var err error
+		d, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
+		if err != nil {
+			return fmt.Errorf("zstd decoder: %w", err)
+		}
+	}
+	out, err := d.DecodeAll(src, dst[:0:len(dst)])
+	zstdDecoders.Put(d)
+	if err != nil {
+		return corrupt(err)
+	}
+	if len(out) != len(dst) {
+		return wrongSize(len(out), len(dst))
+	}
+	return nil
+}
