@@ -30,10 +30,45 @@ func DefaultOffsetsFilters() filter.Pipeline { return compressor(filter.Zstd) }
 // DefaultValidityFilters returns the pipeline of validity bytes in a new schema, run-length encoding.
 func DefaultValidityFilters() filter.Pipeline { return compressor(filter.RLE) }
 
-// compressor returns a pipeline of one compressor at level -1; its options are its own code and the level.
+// compressor returns a pipeline of one compressor at level -1.
 func compressor(c filter.Code) filter.Pipeline {
-	return filter.Pipeline{
-		MaxChunk: filter.DefaultMaxChunk,
-		Filters:  []filter.Spec{{Code: c, Options: []byte{byte(c), 0xFF, 0xFF, 0xFF, 0xFF}}},
+	return filter.Pipeline{MaxChunk: filter.DefaultMaxChunk, Filters: []filter.Spec{filter.Compressor(c, -1)}}
+}
+
+// FillExtents gives every dimension of numbers that has no tile extent one that covers its whole domain, as libtiledb does
+// when it creates an array that is not in Hilbert order. It replaces the dimensions by new ones.
+func (a *Array) FillExtents() {
+	if a.CellOrder == Hilbert {
+		return
+	}
+	dims := append([]Dimension(nil), a.Domain.Dimensions...)
+	for i := range dims {
+		d := &dims[i]
+		switch {
+		case d.Var() || d.Extent != nil:
+		case d.Type == datatype.Float32:
+			d.Extent = datatype.Bytes([]float32{float32(float(d.Type, d.Hi())) - float32(float(d.Type, d.Lo()))})
+		case d.Type == datatype.Float64:
+			d.Extent = datatype.Bytes([]float64{float(d.Type, d.Hi()) - float(d.Type, d.Lo())})
+		default:
+			d.Extent = datatype.Bytes([]uint64{number(d.Type, d.Hi()) - number(d.Type, d.Lo()) + 1})[:d.Type.Size()]
+		}
+	}
+	a.Domain.Dimensions = dims
+}
+
+// NewAttribute returns an attribute as libtiledb makes one: no filters, not nullable, the type's fill value.
+func NewAttribute(name string, t datatype.Type, cellValNum uint32) Attribute {
+	return Attribute{
+		Name: name, Type: t, CellValNum: cellValNum, Fill: DefaultFill(t, cellValNum),
+		Filters: filter.Pipeline{MaxChunk: filter.DefaultMaxChunk},
+	}
+}
+
+// New returns a schema with libtiledb's defaults and no fields: row-major orders, capacity, filters.
+func New(t ArrayType) *Array {
+	return &Array{
+		Version: filter.Version, Type: t, Capacity: DefaultCapacity,
+		CoordsFilters: DefaultCoordsFilters(), OffsetsFilters: DefaultOffsetsFilters(), ValidityFilters: DefaultValidityFilters(),
 	}
 }

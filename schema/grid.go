@@ -51,7 +51,7 @@ func NewGrid(a *Array) (*Grid, error) {
 		g.lo[i], g.types[i] = number(d.Type, d.Lo()), d.Type
 		g.Last[i] = number(d.Type, d.Hi()) - g.lo[i]
 		if d.Extent != nil {
-			g.Extent[i] = number(d.Type, d.Extent)
+			g.Extent[i] = d.extent()
 		} else {
 			g.Extent[i] = g.Last[i] + 1
 		}

@@ -61,9 +61,10 @@ func NewOrdering(a *Array, layout Layout) (*Ordering, error) {
 // severalTiles reports whether the dimension, which has an extent, has more than one tile.
 func (d *Dimension) severalTiles() bool {
 	if d.Type.IsFloat() {
-		return float(d.Type, d.Hi())-float(d.Type, d.Lo()) >= float(d.Type, d.Extent)
+		e := float(d.Type, d.Extent)
+		return e > 0 && float(d.Type, d.Hi())-float(d.Type, d.Lo()) >= e
 	}
-	return number(d.Type, d.Hi())-number(d.Type, d.Lo()) >= number(d.Type, d.Extent)
+	return number(d.Type, d.Hi())-number(d.Type, d.Lo()) >= d.extent()
 }
 
 // Keys returns the comparable form of n cells given as one column per dimension. reuse, when not nil, is overwritten.
@@ -276,7 +277,7 @@ func tileNumbers(dst []uint64, d *Dimension, b []byte) {
 }
 
 func tiles[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64](dst []uint64, v []T, d *Dimension) {
-	lo, extent := number(d.Type, d.Lo()), number(d.Type, d.Extent)
+	lo, extent := number(d.Type, d.Lo()), d.extent()
 	if extent&(extent-1) == 0 {
 		shift := 0
 		for extent>>shift > 1 {

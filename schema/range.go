@@ -61,6 +61,12 @@ func number(t datatype.Type, b []byte) uint64 {
 	return binary.LittleEndian.Uint64(b)
 }
 
+// extent returns the tile extent of a whole-number dimension as 64 bits. libtiledb takes it for unsigned, whatever the
+// type: an int8 dimension over -128..126 has the extent 255, stored as -1.
+func (d *Dimension) extent() uint64 {
+	return number(d.Type, d.Extent) & (^uint64(0) >> (64 - 8*d.Type.Size()))
+}
+
 // float returns a floating point number of a type.
 func float(t datatype.Type, b []byte) float64 {
 	if t == datatype.Float32 {
