@@ -38,7 +38,7 @@ func (a *Array) readSchema(ctx context.Context, uri, name string) (s *schema.Arr
 	if s, err = format.DecodeArraySchema(content); err != nil {
 		return nil, 0, format.WithURI(err, uri)
 	}
-	if err := s.Check(); err != nil {
+	if err := s.CheckStored(); err != nil {
 		return nil, 0, &Error{"open", uri, fmt.Errorf("%w: %w", ErrCorrupt, err)}
 	}
 	s.Name = name
