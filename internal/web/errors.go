@@ -1,0 +1,156 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"azulejo/internal/access"
+	"azulejo/internal/account"
+	"azulejo/internal/catalog"
+	"azulejo/internal/token"
+)
+
+// Class maps a class of errors to a reply. The first class of the table for
+// which errors.Is holds counts.
+type Class struct {
+	Err    error
+	Status int
+	// Code is the number in the reply, stable over releases.
+	Code int64
+	// Message is what the client reads. Nil means the error's own text, which
+	// then must hold nothing internal.
+	Message func(error) string
+}
+
+var (
+	errTokenInURL = errors.New("a token must not stand in the address: send it in the header X-TILEDB-REST-API-KEY and revoke this one")
+	errNoRoute    = errors.New("there is no such address on this server")
+	errMethod     = errors.New("this address does not answer to this method")
+	errCrossSite  = errors.New("the form was sent from another site")
+)
+
+func fixed(text string) func(error) string { return func(error) string { return text } }
+
+// classes is web's own table. Codes are grouped by hundreds of the status.
+var classes = []Class{
+	{Err: access.ErrUnauthenticated, Status: 401, Code: 4011,
+		Message: fixed("no valid credential: log in, or send a token from Settings > API tokens in the header X-TILEDB-REST-API-KEY")},
+	{Err: token.ErrRateLimited, Status: 429, Code: 4291},
+	{Err: token.ErrUnauthorized, Status: 401, Code: 4012, Message: unauthorized},
+	{Err: account.ErrCredentials, Status: 401, Code: 4013},
+	{Err: access.ErrScope, Status: 403, Code: 4031},
+	{Err: access.ErrDenied, Status: 403, Code: 4032},
+	{Err: catalog.ErrNotOwned, Status: 403, Code: 4033},
+	{Err: errCrossSite, Status: 403, Code: 4034},
+	{Err: errNoRoute, Status: 404, Code: 4041},
+	{Err: access.ErrNotFound, Status: 404, Code: 4042},
+	{Err: catalog.ErrNotFound, Status: 404, Code: 4042},
+	{Err: account.ErrNotFound, Status: 404, Code: 4042},
+	{Err: token.ErrNotFound, Status: 404, Code: 4043},
+	{Err: errMethod, Status: 405, Code: 4051},
+	{Err: catalog.ErrExists, Status: 409, Code: 4091},
+	{Err: account.ErrExists, Status: 409, Code: 4091},
+	{Err: errTokenInURL, Status: 400, Code: 4002},
+	{Err: ErrBadRequest, Status: 400, Code: 4001},
+	{Err: token.ErrInvalid, Status: 400, Code: 4003},
+	{Err: access.ErrUnknownScope, Status: 400, Code: 4003},
+	{Err: account.ErrInvalid, Status: 400, Code: 4004},
+	{Err: catalog.ErrInvalid, Status: 400, Code: 4005},
+	{Err: catalog.ErrUnsupported, Status: 501, Code: 5012},
+	{Err: access.ErrNotBuilt, Status: 501, Code: 5011},
+	{Err: context.Canceled, Status: statusClientGone, Code: 4991, Message: fixed("the client went away")},
+	{Err: context.DeadlineExceeded, Status: 504, Code: 5041, Message: fixed("the call took too long")},
+}
+
+// statusClientGone is logged for a request whose client hung up; nobody reads it.
+const statusClientGone = 499
+
+// unauthorized is the same text for all secrets that never were tokens of ours;
+// the more precise ones follow the class behind a colon.
+func unauthorized(err error) string {
+	if err.Error() == token.ErrUnauthorized.Error() {
+		return "the token is not valid: create a new one in Settings > API tokens"
+	}
+	return err.Error()
+}
+
+// errorBody is the published shape of an error.
+type errorBody struct {
+	Code      int64  `json:"code"`
+	Message   string `json:"message"`
+	RequestID string `json:"request_id"`
+}
+
+// classify finds status, code and message for an error. Of an unclassified
+// error the client learns nothing but the request id.
+func (s *Server) classify(err error, id string) (int, errorBody) {
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return http.StatusRequestEntityTooLarge, errorBody{4131, fmt.Sprintf("the body is longer than the %d bytes allowed here", long.Limit), id}
+	}
+	for _, c := range s.classes {
+		if !errors.Is(err, c.Err) {
+			continue
+		}
+		message := ""
+		if c.Message != nil {
+			message = c.Message(err)
+		} else {
+			message, _, _ = strings.Cut(err.Error(), "\n") // what was joined behind it is for the log
+		}
+		return c.Status, errorBody{c.Code, token.Redact(message), id}
+	}
+	return http.StatusInternalServerError, errorBody{5001, "internal error; the server's log has more under request id " + id, id}
+}
+
+// reply is the one place where an error becomes a reply. It never sends 503,
+// Retry-After or Location: clients would repeat what cannot succeed, or follow.
+// It returns the status it chose.
+func (s *Server) reply(w *recorder, r *Request, err error) int {
+	status, body := s.classify(err, r.ID)
+	level := slog.LevelDebug
+	if status >= 500 && status != http.StatusNotImplemented {
+		level = slog.LevelError
+	}
+	s.Log.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID), slog.Int("status", status), slog.String("error", err.Error()))
+	h := w.Header()
+	clear(h)
+	setHeaders(h, r)
+	if status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="azulejo"`)
+	}
+	text, jsonErr := json.Marshal(body)
+	if jsonErr != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"code":5001,"message":"internal error","request_id":""}`)
+	}
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(text) // best effort: the client may be gone, and there is nothing else to tell it
+	}
+	return status
+}
+
+// setHeaders sets what every reply carries.
+func setHeaders(h http.Header, r *Request) {
+	h.Set("X-Request-Id", r.ID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "no-store")
+	if r.TLS != nil {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	if r.Op != nil && r.Op.Page {
+		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "+
+			"form-action 'self'; frame-ancestors 'none'")
+		return
+	}
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+}

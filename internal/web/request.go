@@ -1,0 +1,197 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"azulejo/internal/access"
+	"azulejo/internal/activity"
+)
+
+// ErrBadRequest is the class of requests that cannot be understood. Its message
+// goes to the client.
+var ErrBadRequest = errors.New("bad request")
+
+// Request is one call of an operation. The embedded http.Request's body is
+// limited; its path is the raw one, so use Param.
+type Request struct {
+	*http.Request
+	// ID is the request id, which the reply and the log carry.
+	ID string
+	// Op is the row being done.
+	Op *Operation
+	// Subject is who asks.
+	Subject access.Subject
+	// Action is the row's action, or what its Refine made of it.
+	Action access.Action
+	// Object is what Find found; it is zero for "no such thing".
+	Object access.Object
+	// Grant is the permission to do Action to Object. It is zero in Refine and
+	// Find, which run before it is given.
+	Grant access.Grant
+	// Found is for Find to keep what it looked up, and for Refine what it
+	// decoded.
+	Found, Decoded any
+
+	params []param
+	origin activity.Origin
+}
+
+// Param returns a parameter of the path, unescaped once, or "" if the row has
+// none of that name. A parameter of the row is never empty.
+func (r *Request) Param(name string) string {
+	for _, p := range r.params {
+		if p.key == name {
+			return p.value
+		}
+	}
+	return ""
+}
+
+// Origin returns from where the request came, for the audit log.
+func (r *Request) Origin() activity.Origin { return r.origin }
+
+// Flag returns a query parameter as a boolean, false if it is absent. Clients
+// send True as well as true. The error is of class ErrBadRequest.
+func (r *Request) Flag(name string) (bool, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return false, nil
+	}
+	v, err := strconv.ParseBool(strings.ToLower(text))
+	if err != nil {
+		return false, fmt.Errorf("%w: %s=%q is neither true nor false", ErrBadRequest, name, text)
+	}
+	return v, nil
+}
+
+// Number returns a query parameter as a non-negative whole number, or def if it
+// is absent. The error is of class ErrBadRequest.
+func (r *Request) Number(name string, def uint64) (uint64, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return def, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %s=%q is not a whole number between 0 and 2^64-1", ErrBadRequest, name, text)
+	}
+	return n, nil
+}
+
+// DecodeJSON reads the body as one JSON value into v. An empty body leaves v as
+// it is: clients send none where everything is optional. Unknown members are
+// ignored. The error is of class ErrBadRequest, or says that the body is too
+// long.
+func (r *Request) DecodeJSON(v any) error {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return bodyError(err)
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("%w: the body is not the JSON that is expected here: %w", ErrBadRequest, err)
+	}
+	return nil
+}
+
+// bodyError tells a body that is too long from one that the client broke off.
+func bodyError(err error) error {
+	var long *http.MaxBytesError
+	if errors.As(err, &long) {
+		return err
+	}
+	return fmt.Errorf("%w: the body ended early", ErrBadRequest)
+}
+
+const gzipFrom = 1400 // bytes; shorter replies fit in one packet anyway
+
+// JSON writes v as the reply, compressed if it is long and the client takes
+// gzip. Nothing is written if v cannot be encoded.
+func JSON(w http.ResponseWriter, r *Request, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("reply: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Add("Vary", "Accept-Encoding")
+	if len(body) >= gzipFrom && acceptsGzip(r.Request) {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		if _, err := z.Write(body); err != nil {
+			return fmt.Errorf("reply: %w", err)
+		}
+		if err := z.Close(); err != nil {
+			return fmt.Errorf("reply: %w", err)
+		}
+		body = b.Bytes()
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, err = w.Write(body)
+	return err
+}
+
+func acceptsGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, q, _ := strings.Cut(part, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			return !strings.HasPrefix(strings.ReplaceAll(q, " ", ""), "q=0") || strings.Trim(strings.TrimPrefix(strings.ReplaceAll(q, " ", ""), "q="), "0.") != ""
+		}
+	}
+	return false
+}
+
+// address is the peer's IP address without port.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// recorder watches what a handler writes. It takes a Location header out of
+// replies below 300: libtiledb would send everything that follows there.
+type recorder struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+	if status < 300 {
+		w.Header().Del("Location")
+	}
+	if status >= 200 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.WriteHeader(http.StatusOK)
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
