@@ -18,7 +18,7 @@ import (
 const claimFile = ".azulejo-create-"
 
 // claimAge is the time after which a claim's owner is taken for dead.
-const claimAge = time.Minute
+const claimAge = 15 * time.Second
 
 // maxClaims bounds the claims tried before giving up.
 const maxClaims = 100
@@ -148,7 +148,7 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, en
 			continue
 		}
 		stored := *e
-		if _, err := format.ParseName(stored.File); err != nil {
+		if _, err := format.ParseName(stored.File); err != nil || exists(ctx, fs, vfs.Join(uri, enumerationsDir, stored.File)) {
 			stored.File = format.NewEnumerationName()
 		}
 		c.EnumerationFiles[name] = stored.File
@@ -173,6 +173,12 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, en
 	}
 	name := format.NewName(start, end, 0).String()
 	return name, vfs.WriteAll(ctx, fs, vfs.Join(uri, schemaDir, name), content)
+}
+
+// exists reports whether there is a file, such as an earlier try left behind.
+func exists(ctx context.Context, fs vfs.FS, uri string) bool {
+	_, err := vfs.Size(ctx, fs, uri)
+	return err == nil
 }
 
 // begin adds a writer with the content of a new file to ws.

@@ -22,17 +22,11 @@ func Evolve(ctx context.Context, fs vfs.FS, uri string, e schema.Evolution) erro
 }
 
 func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
-	extended := make([]string, 0, len(e.ExtendEnumerations))
 	fresh := map[string]*schema.Enumeration{}
-	for _, x := range e.AddEnumerations {
-		fresh[x.Name] = x
-	}
-	for _, x := range e.ExtendEnumerations {
-		extended = append(extended, x.Name)
-		fresh[x.Name] = x
-	}
+	e.AddEnumerations = withFiles(e.AddEnumerations, fresh)
+	e.ExtendEnumerations = withFiles(e.ExtendEnumerations, fresh)
 	old := a.Schema
-	if len(extended) > 0 {
+	if extended := namesOf(e.ExtendEnumerations); len(extended) > 0 {
 		var err error
 		if old, err = a.WithEnumerations(ctx, old, extended...); err != nil {
 			return err
@@ -59,4 +53,25 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 	}
 	_, err = storeSchema(ctx, a.FS, a.URI, s, fresh, at, at)
 	return err
+}
+
+// withFiles returns copies of enumerations with a file name each, a new one where it has none, and adds them to byName.
+func withFiles(list []*schema.Enumeration, byName map[string]*schema.Enumeration) []*schema.Enumeration {
+	copies := make([]*schema.Enumeration, len(list))
+	for i, x := range list {
+		c := *x
+		if _, err := format.ParseName(c.File); err != nil {
+			c.File = format.NewEnumerationName()
+		}
+		copies[i], byName[c.Name] = &c, &c
+	}
+	return copies
+}
+
+func namesOf(list []*schema.Enumeration) []string {
+	names := make([]string, len(list))
+	for i, x := range list {
+		names[i] = x.Name
+	}
+	return names
 }
