@@ -155,11 +155,11 @@ func describeFilter(f filter.Spec) object {
 	return out
 }
 
-// describeMetadata returns metadata by key; a value of no values has no bytes.
+// describeMetadata returns metadata by key. libtiledb reports the count of a value without values as 1.
 func describeMetadata(entries []format.MetadataEntry) object {
 	out := object{}
 	for _, e := range entries {
-		out[e.Key] = object{"type": e.Type.String(), "num": e.Num, "hex": hex.EncodeToString(e.Value)}
+		out[e.Key] = object{"type": e.Type.String(), "num": max(e.Num, 1), "hex": hex.EncodeToString(e.Value)}
 	}
 	return out
 }
