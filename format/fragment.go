@@ -191,11 +191,15 @@ func (f *Footer) DecodeRTree(b []byte) (*RTree, error) {
 	return t, nil
 }
 
-// DecodeSummary decodes the generic tile of the fragment summary: one entry per slot.
+// DecodeSummary decodes the generic tile of the fragment summary: one entry per slot. In version 15 the processed
+// conditions stand behind it, with no position of their own.
 func (f *Footer) DecodeSummary(b []byte) ([]FieldSummary, error) {
-	payload, err := decodeWhole(b, "fragment summary")
+	payload, n, err := DecodeGenericTile(b)
 	if err != nil {
-		return nil, err
+		return nil, within(err, "fragment summary")
+	}
+	if n != len(b) && f.Version != 15 {
+		return nil, corrupt("fragment summary", int64(n), f.Version, "%d bytes behind the generic tile", len(b)-n)
 	}
 	r := bin.NewReader(payload)
 	fields := make([]FieldSummary, f.Slots().Len())

@@ -172,8 +172,12 @@ func (d *Dimension) checkWhole() error {
 
 func (a *Array) checkAttributes() error {
 	for i := range a.Attributes {
-		if err := a.Attributes[i].check(); err != nil {
+		t := &a.Attributes[i]
+		if err := t.check(); err != nil {
 			return err
+		}
+		if t.Order != UnorderedData && (a.Type == Sparse || len(a.Domain.Dimensions) != 1) {
+			return invalid("attribute %q: ordered values are only for dense arrays of one dimension", t.Name)
 		}
 	}
 	return nil
@@ -181,12 +185,8 @@ func (a *Array) checkAttributes() error {
 
 func (a *Array) checkNewAttributes() error {
 	for i := range a.Attributes {
-		t := &a.Attributes[i]
-		if err := t.checkNew(); err != nil {
+		if err := a.Attributes[i].checkNew(); err != nil {
 			return err
-		}
-		if t.Order != UnorderedData && (a.Type == Sparse || len(a.Domain.Dimensions) != 1) {
-			return invalid("attribute %q: ordered values are only for dense arrays of one dimension", t.Name)
 		}
 	}
 	return nil
