@@ -14,8 +14,8 @@ import (
 
 // Sink takes the fixed cells of a tile, or its validity bytes, chunk by chunk.
 type Sink interface {
-	// Place returns where the cells from lo up to but not including hi belong when they lie there without gaps, else
-	// nil. All of them are wanted.
+	// Place returns room for all cells from lo up to but not including hi, of which some are wanted, in the place where
+	// these belong, or nil when they do not lie there without gaps.
 	Place(lo, hi int) []byte
 	// Take hands over the cells from lo up to but not including hi, some of which are wanted; they are lent for the call.
 	Take(lo, hi int, cells []byte)
@@ -119,15 +119,12 @@ func (c *chunkJob) sparing(file vfs.File, n uint64) bool {
 	return cells < c.cells/16
 }
 
-// some reports whether some of the cells from lo to hi are wanted, and whether all are. Calls must go up.
-func (c *chunkJob) some(lo, hi int) (some, all bool) {
+// some reports whether some of the cells from lo to hi are wanted. Calls must go up.
+func (c *chunkJob) some(lo, hi int) bool {
 	for len(c.wanted) > 0 && c.wanted[0].Hi <= lo {
 		c.wanted = c.wanted[1:]
 	}
-	if len(c.wanted) == 0 || c.wanted[0].Lo >= hi {
-		return false, false
-	}
-	return true, c.wanted[0].Lo <= lo && c.wanted[0].Hi >= hi
+	return len(c.wanted) > 0 && c.wanted[0].Lo < hi
 }
 
 // all goes through the chunks of a tile that was fetched whole.
@@ -149,11 +146,10 @@ func (c *chunkJob) all(disk []byte) error {
 	}
 	for _, chunk := range chunks {
 		lo, hi := chunk.Off/c.width, (chunk.Off+chunk.NBytes)/c.width
-		some, all := c.some(lo, hi)
-		if !some {
+		if !c.some(lo, hi) {
 			continue
 		}
-		if err := c.deliver(lo, hi, all, func(dst []byte) error { return c.codec.ReverseChunk(dst, disk, chunk) }); err != nil {
+		if err := c.deliver(lo, hi, func(dst []byte) error { return c.codec.ReverseChunk(dst, disk, chunk) }); err != nil {
 			return err
 		}
 	}
@@ -162,16 +158,14 @@ func (c *chunkJob) all(disk []byte) error {
 
 // entire serves tiles whose chunks cut through cells.
 func (c *chunkJob) entire(disk []byte) error {
-	return c.deliver(0, c.cells, false, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+	return c.deliver(0, c.cells, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
 }
 
 // deliver unfilters the cells from lo to hi to where they belong, or into scratch memory for the sink to take.
-func (c *chunkJob) deliver(lo, hi int, all bool, unfilter func(dst []byte) error) error {
+func (c *chunkJob) deliver(lo, hi int, unfilter func(dst []byte) error) error {
 	n := (hi - lo) * c.width
-	if all {
-		if dst := c.sink.Place(lo, hi); len(dst) == n {
-			return unfilter(dst)
-		}
+	if dst := c.sink.Place(lo, hi); dst != nil && len(dst) == n {
+		return unfilter(dst)
 	}
 	dst, err := c.room(&c.scratch, n)
 	if err != nil {
@@ -209,8 +203,8 @@ func (c *chunkJob) walk(ctx context.Context, file vfs.File, off, n int64) error 
 			return fmt.Errorf("%w: chunk %d at byte %d holds %d bytes in %d", ErrCorrupt, i, at, cellBytes, filtered)
 		}
 		lo, hi := cell, cell+cellBytes/c.width
-		if some, all := c.some(lo, hi); some {
-			if err := c.one(ctx, file, off+at, int(filtered), lo, hi, all); err != nil {
+		if c.some(lo, hi) {
+			if err := c.one(ctx, file, off+at, int(filtered), lo, hi); err != nil {
 				return err
 			}
 			if hi >= c.wanted[len(c.wanted)-1].Hi {
@@ -226,7 +220,7 @@ func (c *chunkJob) walk(ctx context.Context, file vfs.File, off, n int64) error 
 }
 
 // one fetches a single chunk and unfilters it as a tile of its own.
-func (c *chunkJob) one(ctx context.Context, file vfs.File, at int64, filtered, lo, hi int, all bool) error {
+func (c *chunkJob) one(ctx context.Context, file vfs.File, at int64, filtered, lo, hi int) error {
 	disk, err := c.room(&c.disk, 8+filtered)
 	if err != nil {
 		return err
@@ -235,5 +229,5 @@ func (c *chunkJob) one(ctx context.Context, file vfs.File, at int64, filtered, l
 	if err := file.ReadAt(ctx, disk[8:], at); err != nil {
 		return err
 	}
-	return c.deliver(lo, hi, all, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+	return c.deliver(lo, hi, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
 }

@@ -32,8 +32,8 @@ type Tile struct {
 	Cells int
 	// Data has fixed cells back to back, or the values of var cells.
 	Data []byte
-	// Offsets has the position in Data of every var cell, without an extra element: they rise from 0 or more and, when
-	// Data was read, lie in it.
+	// Offsets has the position in Data of every var cell, without an extra element: they rise from 0 and do not pass the
+	// field's VarBytes of the tile.
 	Offsets []uint64
 	// Validity has a byte per cell, 0 for null; nil unless the field is nullable.
 	Validity []byte
@@ -279,7 +279,7 @@ func (f *Field) unfilterTexts(t *Tile, tile uint64, disk []byte) (err error) {
 func checkOffsets(offsets []uint64, size uint64) error {
 	last := uint64(0)
 	for i, o := range offsets {
-		if o < last || o > size {
+		if o < last || o > size || i == 0 && o != 0 {
 			return fmt.Errorf("%w: cell %d begins at byte %d of %d", ErrCorrupt, i, o, size)
 		}
 		last = o
@@ -293,4 +293,39 @@ func (t *Tile) CellBytes(i int, total uint64) uint64 {
 		return t.Offsets[i+1] - t.Offsets[i]
 	}
 	return total - t.Offsets[i]
+}
+
+// ReadInto unfilters whole tiles of one kind of file, FixedFile of a fixed field or ValidityFile, straight into memory of
+// the caller's: dst returns the room for the tile at a position of the list, which must be as large as the tile. Tiles
+// that lie close together are fetched by one read. The field must have been loaded.
+func (f *Field) ReadInto(ctx context.Context, files *Files, kind format.FileKind, tiles []uint64, dst func(i int) []byte) error {
+	codec, parts := f.fixed, Values
+	if kind == format.ValidityFile {
+		codec, parts = f.validity, Validity
+	}
+	p := f.places.Load()
+	for i := 0; i < len(tiles); {
+		n := f.together(tiles[i:], parts)
+		start, _ := p.extent(kind, tiles[i])
+		last, lastBytes := p.extent(kind, tiles[i+n-1])
+		disk, err := f.fetch(ctx, files, kind, start, last+lastBytes-start)
+		if err != nil {
+			return err
+		}
+		for end := i + n; i < end; i++ {
+			off, size := p.extent(kind, tiles[i])
+			if err = ctx.Err(); err == nil {
+				err = codec.Reverse(dst(i), disk.B[off-start:][:size])
+			}
+			if err != nil {
+				err = f.tileError(tiles[i], err)
+				break
+			}
+		}
+		files.giveBack(disk, len(disk.B))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,0 +1,155 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"azulejo/array"
+	"azulejo/condition"
+	"azulejo/fragment"
+	"azulejo/internal/pool"
+	"azulejo/schema"
+)
+
+// Run answers a read of an open array. It does not modify q or a; the columns of the result belong to the caller, their
+// bytes stay booked in the query's Budget.
+//
+// Dense results have a cell for every coordinate of the subarray: cells that no fragment wrote, or that fail the
+// condition, hold the fill value. Sparse results have the cells that exist and satisfy the condition; row-major and
+// col-major ones come sorted, a cell as often as ranges hold it; unordered and global ones have every cell once.
+// Aggregates are computed over the whole selection and returned with the last part of an incomplete read.
+//
+// The error wraps ErrInvalid for a query that does not fit the array, condition.ErrInvalid for its condition,
+// pool.ErrBudget when not one cell fits the budget, or is that of a damaged or unreadable file.
+func Run(ctx context.Context, a *array.Array, q *Read) (*Result, error) {
+	r, err := newReading(ctx, a, q)
+	if err != nil {
+		return nil, err
+	}
+	result, err := r.run(ctx)
+	if closeErr := r.files.Close(); err == nil && closeErr != nil {
+		return nil, closeErr
+	}
+	return result, err
+}
+
+// reading is one call of Run: the query resolved against the array. It is immutable while workers run, but for files.
+type reading struct {
+	q         *Read
+	schema    *schema.Array
+	fragments []*fragment.Reader
+	// axes has the selection of every dimension.
+	axes []axis
+	// outs are the fields to return.
+	outs    []*outField
+	cond    *condition.Checked
+	threads int
+	files   fragment.Files
+	from    position
+}
+
+func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) {
+	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), threads: q.Threads}
+	if r.threads <= 0 {
+		r.threads = runtime.GOMAXPROCS(0)
+	}
+	r.files.Budget = q.Budget
+	if err := r.checkLayout(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.axes, err = newAxes(a.Schema, q.Subarray); err != nil {
+		return nil, err
+	}
+	for _, want := range q.Fields {
+		out, err := newOutField(a.Schema, want, q.Offsets)
+		if err != nil {
+			return nil, err
+		}
+		r.outs = append(r.outs, out)
+	}
+	if q.Condition != nil {
+		s := a.Schema
+		if names := q.Condition.EnumerationNames(s); len(names) > 0 {
+			if s, err = a.WithEnumerations(ctx, s, names...); err != nil {
+				return nil, err
+			}
+		}
+		if r.cond, err = q.Condition.Check(s); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkAggregates(a.Schema, q.Aggregates); err != nil {
+		return nil, err
+	}
+	return r, r.resume(a)
+}
+
+// resume checks that the state belongs to this snapshot and decodes its position.
+func (r *reading) resume(a *array.Array) (err error) {
+	if r.q.Resume == nil {
+		return nil
+	}
+	names := a.Pin()
+	if len(names) != len(r.q.Resume.Fragments) {
+		return fmt.Errorf("%w: the read began with %d fragments, now there are %d", ErrInvalid, len(r.q.Resume.Fragments), len(names))
+	}
+	for i, name := range names {
+		if name != r.q.Resume.Fragments[i] {
+			return fmt.Errorf("%w: the read began with other fragments", ErrInvalid)
+		}
+	}
+	r.from, err = decodePosition(r.q.Resume.Position)
+	return err
+}
+
+// checkLayout refuses layouts that the array cannot be read in.
+func (r *reading) checkLayout() error {
+	switch layout := r.q.Layout; {
+	case layout > schema.Unordered:
+		return fmt.Errorf("%w: reads have no layout %d", ErrInvalid, layout)
+	case layout == schema.GlobalOrder && r.schema.CellOrder == schema.Hilbert:
+		return fmt.Errorf("%w: reading in global order from an array in Hilbert order", array.ErrUnsupported)
+	case r.q.Offsets.Bits != 0 && r.q.Offsets.Bits != 32 && r.q.Offsets.Bits != 64:
+		return fmt.Errorf("%w: offsets of %d bits", ErrInvalid, r.q.Offsets.Bits)
+	}
+	return nil
+}
+
+func (r *reading) run(ctx context.Context) (*Result, error) {
+	result := &Result{}
+	var err error
+	if len(r.outs) > 0 {
+		if r.schema.Type == schema.Dense {
+			result, err = r.dense(ctx)
+		} else {
+			result, err = r.sparse(ctx)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(r.q.Aggregates) == 0 {
+		return result, nil
+	}
+	columns, err := r.aggregates(ctx, result.Next == nil)
+	if err != nil {
+		return nil, err
+	}
+	result.Columns = append(result.Columns, columns...)
+	return result, nil
+}
+
+// next returns the state to resume at.
+func (r *reading) next(p position) *State {
+	s := &State{Position: p.encode()}
+	for _, f := range r.fragments {
+		s.Fragments = append(s.Fragments, fragmentName(f))
+	}
+	return s
+}
+
+// overBudget reports whether err says that the budget does not suffice.
+func overBudget(err error) bool { return errors.Is(err, pool.ErrBudget) }

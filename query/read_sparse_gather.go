@@ -1,0 +1,379 @@
+package query
+
+import (
+	"bytes"
+	"context"
+
+	"azulejo/datatype"
+)
+
+// slabOut holds the selected cells of a slab in the order of the result.
+type slabOut struct {
+	r *reading
+	// run is kept while parts share its columns.
+	run   *slabRun
+	unit  int
+	n     int
+	parts []outPart
+	lent  []lent
+}
+
+// outPart is one out field of a slabOut: fixed cells in data, or the values of var cells with the n+1 positions they
+// start and end at.
+type outPart struct {
+	data, validity []byte
+	starts         []uint64
+}
+
+func (s *slabOut) close() {
+	if s.run != nil {
+		s.run.close()
+	}
+	for i := range s.lent {
+		s.r.giveBack(&s.lent[i])
+	}
+	s.run, s.lent = nil, nil
+}
+
+// bytes returns the size of the data of cells from up to but not including to.
+func (p *outPart) bytes(o *outField, from, to int) uint64 {
+	if !o.Var() {
+		return uint64(to-from) * uint64(o.width)
+	}
+	if from == to {
+		return 0
+	}
+	return p.starts[to] - p.starts[from]
+}
+
+// put copies cells into a column, at cell number cellAt and, for var cells, byte dataAt.
+func (p *outPart) put(o *outField, c *Column, from, to int, cellAt, dataAt uint64) {
+	if o.Nullable {
+		copy(c.Validity[cellAt:], p.validity[from:to])
+	}
+	if !o.Var() {
+		copy(c.Data[cellAt*uint64(o.width):], p.data[from*o.width:to*o.width])
+		return
+	}
+	first := p.starts[from]
+	copy(c.Data[dataAt:], p.data[first:p.starts[to]])
+	o.putOffsets(c.Offsets, int(cellAt), p.starts[from:to], dataAt-first)
+}
+
+// gather works on one slab: it chooses its cells, brings them into order and collects their fields.
+func (r *reading) gather(ctx context.Context, s *slab, order *sortOrder) (out *slabOut, err error) {
+	run, err := r.newSlabRun(s, order)
+	if err != nil {
+		return nil, err
+	}
+	out = &slabOut{r: r, run: run, parts: make([]outPart, len(r.outs))}
+	defer func() {
+		if err != nil {
+			out.close()
+		}
+	}()
+	if err := run.choose(ctx); err != nil {
+		return nil, err
+	}
+	pick, err := run.pick(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.n = len(pick)
+	if pick == nil {
+		out.n = run.cells()
+	}
+	if out.n == 0 {
+		return out, nil
+	}
+	for i, o := range r.outs {
+		c, err := run.column(ctx, &o.Field, run.hits)
+		if err != nil {
+			return nil, err
+		}
+		if err := out.collect(&out.parts[i], o, c, pick); err != nil {
+			return nil, err
+		}
+	}
+	if pick != nil {
+		run.close()
+		out.run = nil
+	}
+	return out, nil
+}
+
+// collect makes one field's part. Where every cell of the slab is selected in stored order it is the column itself.
+func (s *slabOut) collect(p *outPart, o *outField, c *slabColumn, pick []uint32) error {
+	if pick == nil {
+		p.data, p.starts, p.validity = c.data, c.offsets, c.validity
+		return nil
+	}
+	if o.Nullable {
+		b, err := s.room(len(pick))
+		if err != nil {
+			return err
+		}
+		p.validity = b
+		gatherAs[uint8](p.validity, c.validity, pick)
+	}
+	if o.Var() {
+		return s.collectVar(p, c, pick)
+	}
+	b, err := s.room(len(pick) * o.width)
+	if err != nil {
+		return err
+	}
+	p.data = b
+	gatherFixed(p.data, c.data, pick, o.width)
+	return nil
+}
+
+func (s *slabOut) room(n int) ([]byte, error) {
+	l, err := s.r.lend(n)
+	if err != nil {
+		return nil, err
+	}
+	s.lent = append(s.lent, l)
+	return l.b.B, nil
+}
+
+func (s *slabOut) collectVar(p *outPart, c *slabColumn, pick []uint32) error {
+	b, err := s.room(8 * (len(pick) + 1))
+	if err != nil {
+		return err
+	}
+	p.starts = alias64(b)
+	at := uint64(0)
+	for i, k := range pick {
+		p.starts[i] = at
+		at += c.offsets[k+1] - c.offsets[k]
+	}
+	p.starts[len(pick)] = at
+	if p.data, err = s.room(int(at)); err != nil {
+		return err
+	}
+	for i, k := range pick {
+		copy(p.data[p.starts[i]:], c.data[c.offsets[k]:c.offsets[k+1]])
+	}
+	return nil
+}
+
+// alias64 returns lent memory as numbers.
+func alias64(b []byte) []uint64 {
+	v, _ := datatype.Alias[uint64](b)
+	return v
+}
+
+// gatherFixed sets cell i of dst to cell pick[i] of src.
+func gatherFixed(dst, src []byte, pick []uint32, width int) {
+	switch width {
+	case 1:
+		gatherAs[uint8](dst, src, pick)
+	case 2:
+		gatherAs[uint16](dst, src, pick)
+	case 4:
+		gatherAs[uint32](dst, src, pick)
+	case 8:
+		gatherAs[uint64](dst, src, pick)
+	default:
+		for i, k := range pick {
+			copy(dst[i*width:(i+1)*width], src[int(k)*width:])
+		}
+	}
+}
+
+func gatherAs[T uint8 | uint16 | uint32 | uint64](dst, src []byte, pick []uint32) {
+	d, _ := datatype.Alias[T](dst)
+	s, _ := datatype.Alias[T](src)
+	d = d[:len(pick)]
+	for i, k := range pick {
+		d[i] = s[k]
+	}
+}
+
+// pick returns the cells of the result in order, by their number in the slab; nil means all as they are stored.
+func (run *slabRun) pick(ctx context.Context) ([]uint32, error) {
+	chosen := run.chosen()
+	if !run.slab.sort && !run.slab.repeat {
+		return chosen, nil
+	}
+	n := len(chosen)
+	if chosen == nil {
+		n = run.cells()
+	}
+	if run.slab.sort && n > 0 {
+		var err error
+		if chosen, err = run.sorted(ctx, chosen, n); err != nil {
+			return nil, err
+		}
+	}
+	if run.slab.repeat {
+		return run.repeated(ctx, chosen)
+	}
+	return chosen, nil
+}
+
+// chosen returns the numbers of the cells that mask selects, nil for all.
+func (run *slabRun) chosen() []uint32 {
+	if run.mask == nil {
+		return nil
+	}
+	n := bytes.Count(run.mask, []byte{1})
+	if n == len(run.mask) {
+		return nil
+	}
+	out := make([]uint32, n)
+	k := 0
+	for i, m := range run.mask {
+		if m != 0 {
+			out[k] = uint32(i)
+			k++
+		}
+	}
+	return out
+}
+
+// sorted brings n chosen cells into order and, where they may be versions of each other, leaves the newest of each; then
+// those that do not satisfy the condition go too.
+func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint32, error) {
+	keys, err := run.keys(ctx, chosen, n)
+	if err != nil {
+		return nil, err
+	}
+	order := keys.sort(n)
+	if run.slab.dedup {
+		order = newest(keys, order, n)
+	}
+	if order == nil {
+		return run.satisfying(chosen), nil
+	}
+	if chosen != nil {
+		for i, k := range order {
+			order[i] = chosen[k]
+		}
+	}
+	return run.satisfying(order), nil
+}
+
+// newest leaves the last of the cells with equal keys, which is that of the newest fragment.
+func newest(keys *sortKeys, order []uint32, n int) []uint32 {
+	if order == nil {
+		order = make([]uint32, n)
+		for i := range order {
+			order[i] = uint32(i)
+		}
+	}
+	kept := order[:0]
+	for i, k := range order {
+		if i+1 == len(order) || !keys.equal(k, order[i+1]) {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}
+
+// satisfying leaves the cells that satisfy a condition that was evaluated apart.
+func (run *slabRun) satisfying(cells []uint32) []uint32 {
+	if run.satisfied == nil {
+		return cells
+	}
+	if cells == nil {
+		cells = make([]uint32, run.cells())
+		for i := range cells {
+			cells[i] = uint32(i)
+		}
+	}
+	kept := cells[:0]
+	for _, k := range cells {
+		if run.satisfied[k] != 0 {
+			kept = append(kept, k)
+		}
+	}
+	return kept
+}
+
+// keys returns the sort keys of the chosen cells.
+func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys, error) {
+	k := &sortKeys{}
+	for i := range run.order.parts {
+		p := &run.order.parts[i]
+		field := run.schema.DimensionField(p.dim)
+		c, err := run.column(ctx, &field, run.hits)
+		if err != nil {
+			return nil, err
+		}
+		k.add(p.keysOf(c, chosen, n))
+	}
+	return k, nil
+}
+
+// keysOf returns one number per chosen cell.
+func (p *orderPart) keysOf(c *slabColumn, chosen []uint32, n int) []uint64 {
+	if p.text {
+		return textRanks(n, func(i uint32) []byte {
+			if chosen != nil {
+				i = chosen[i]
+			}
+			return c.cell(int(i))
+		})
+	}
+	keys := make([]uint64, n)
+	if chosen == nil {
+		fillKeys(p.kind, keys, c.data)
+	} else {
+		width := c.field.CellSize()
+		picked := datatype.AlignedBytes(n * width)
+		gatherFixed(picked, c.data, chosen, width)
+		fillKeys(p.kind, keys, picked)
+	}
+	if p.tile {
+		for i, key := range keys {
+			keys[i] = p.tileOf(key)
+		}
+	}
+	return keys
+}
+
+// repeated returns every cell as often as the ranges hold it.
+func (run *slabRun) repeated(ctx context.Context, cells []uint32) ([]uint32, error) {
+	if cells == nil {
+		cells = make([]uint32, run.cells())
+		for i := range cells {
+			cells[i] = uint32(i)
+		}
+	}
+	times := make([]int, len(cells))
+	for i := range times {
+		times[i] = 1
+	}
+	for d := range run.slab.axes {
+		a := &run.slab.axes[d]
+		if !a.overlapping {
+			continue
+		}
+		field := run.schema.DimensionField(d)
+		c, err := run.column(ctx, &field, run.hits)
+		if err != nil {
+			return nil, err
+		}
+		for i, k := range cells {
+			times[i] *= a.timesOf(c, int(k))
+		}
+	}
+	var out []uint32
+	for i, k := range cells {
+		for range times[i] {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+// timesOf returns how many ranges hold a cell.
+func (a *axis) timesOf(c *slabColumn, cell int) int {
+	if a.text {
+		return a.timesText(c.cell(cell))
+	}
+	width := c.field.CellSize()
+	return a.times(keyOf(a.kind, c.data[cell*width:(cell+1)*width]))
+}

@@ -1,0 +1,436 @@
+package query
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+
+	"azulejo/condition"
+	"azulejo/datatype"
+	"azulejo/fragment"
+	"azulejo/schema"
+)
+
+// The sizes that slabs are cut at, in cells: large enough to be worth a task, small enough to be sorted in the cache.
+const (
+	slabCells    = 32 << 10
+	slabMaxCells = 256 << 10
+)
+
+// tileRef is a tile of a sparse fragment that may hold selected cells.
+type tileRef struct {
+	// frag is the index of its fragment, tile its number there.
+	frag  int
+	tile  uint64
+	cells int
+	// full says that all its cells lie in the selected ranges, verdict what its statistics tell about the condition.
+	full    bool
+	verdict condition.Verdict
+	// first holds the keys of the first sort dimension.
+	first span
+	// shared is set when the tile's cells belong to several slabs.
+	shared *sharedTile
+}
+
+// slab is a unit of a sparse read: a set of tiles, or of the cells of tiles that lie in a range of the first sort
+// dimension. Slabs follow each other in the order of the result, no cell belongs to two.
+type slab struct {
+	// tiles are sorted by fragment, oldest first, and then by number.
+	tiles []*tileRef
+	cells int
+	axes  []axis
+	// cut is the slab's range of the first sort dimension; it matters to shared tiles.
+	cut span
+	// sort says that the cells must be brought into order, dedup that cells at equal coordinates are versions of one,
+	// of which the newest counts, repeat that a cell is returned as often as ranges hold it.
+	sort, dedup, repeat bool
+}
+
+// sparsePlan is what a sparse read will do, determined by query and fragments alone so that it can be resumed.
+type sparsePlan struct {
+	order sortOrder
+	slabs []*slab
+}
+
+// planSparse finds the tiles and cuts them into slabs. anyOrder plans for results whose order does not matter.
+func (r *reading) planSparse(ctx context.Context, anyOrder bool) (*sparsePlan, error) {
+	layout := r.q.Layout
+	if anyOrder {
+		layout = schema.Unordered
+	}
+	p := &sparsePlan{order: newSortOrder(r.schema, layout)}
+	if g := r.givenOrder(layout); g != nil {
+		for _, axes := range g {
+			if err := r.addSlabs(ctx, p, axes, layout); err != nil {
+				return nil, err
+			}
+		}
+		if r.oneFragment(p) {
+			return p, nil
+		}
+		p.slabs = nil
+	}
+	return p, r.addSlabs(ctx, p, r.axes, layout)
+}
+
+// givenOrder returns one selection per range when results follow the ranges in the order given: those of one dimension in
+// row- or col-major order whose ranges are not ascending or overlap. nil otherwise.
+func (r *reading) givenOrder(layout schema.Layout) [][]axis {
+	ordered := layout == schema.RowMajor || layout == schema.ColMajor
+	if !ordered || len(r.axes) != 1 || r.axes[0].rising && !r.axes[0].overlapping {
+		return nil
+	}
+	a := &r.axes[0]
+	var out [][]axis
+	for _, s := range a.given {
+		out = append(out, []axis{{dim: a.dim, kind: a.kind, given: []span{s}, merged: []span{s}, rising: true}})
+	}
+	for _, t := range a.textGiven {
+		out = append(out, []axis{{dim: a.dim, kind: a.kind, text: true, textGiven: []schema.Range{t}, textMerged: []schema.Range{t}, rising: true}})
+	}
+	return out
+}
+
+// oneFragment reports whether the slabs have tiles of at most one fragment.
+func (r *reading) oneFragment(p *sparsePlan) bool {
+	frag := -1
+	for _, s := range p.slabs {
+		for _, t := range s.tiles {
+			if frag >= 0 && t.frag != frag {
+				return false
+			}
+			frag = t.frag
+		}
+	}
+	return true
+}
+
+// addSlabs appends the slabs of one selection.
+func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layout schema.Layout) error {
+	tiles, err := r.findTiles(ctx, axes, &p.order)
+	if err != nil || len(tiles) == 0 {
+		return err
+	}
+	frags := countFragments(tiles)
+	ordered := layout != schema.Unordered
+	if layout == schema.GlobalOrder || len(axes) == 1 && axes[0].rising {
+		ordered = frags > 1
+	}
+	dedup := frags > 1 && !r.schema.AllowsDups
+	var slabs []*slab
+	if !ordered && !dedup {
+		slabs = streamSlabs(tiles)
+	} else {
+		slabs = sortSlabs(tiles)
+	}
+	for _, s := range slabs {
+		s.axes = axes
+		several := countFragments(s.tiles) > 1
+		s.dedup = dedup && several
+		s.sort = ordered || s.dedup
+		if layout != schema.Unordered && layout != schema.GlobalOrder {
+			for i := range axes {
+				s.repeat = s.repeat || axes[i].overlapping
+			}
+		}
+		if !s.dedup {
+			s.dropHopeless()
+		}
+	}
+	p.slabs = append(p.slabs, slices.DeleteFunc(slabs, func(s *slab) bool { return len(s.tiles) == 0 })...)
+	return nil
+}
+
+// dropHopeless leaves out the tiles without a cell that satisfies the condition. Where newer cells hide older ones they
+// must stay.
+func (s *slab) dropHopeless() {
+	kept := make([]*tileRef, 0, len(s.tiles))
+	s.cells = 0
+	for _, t := range s.tiles {
+		if t.verdict == condition.None {
+			t.shared.drop()
+			continue
+		}
+		kept = append(kept, t)
+		s.cells += t.cells
+	}
+	s.tiles = kept
+}
+
+func countFragments(tiles []*tileRef) int {
+	n, last := 0, map[int]bool{}
+	for _, t := range tiles {
+		if !last[t.frag] {
+			last[t.frag] = true
+			n++
+		}
+	}
+	return n
+}
+
+// findTiles returns the tiles whose bounding box meets the selection, by fragment and number.
+func (r *reading) findTiles(ctx context.Context, axes []axis, order *sortOrder) ([]*tileRef, error) {
+	var tiles []*tileRef
+	for i, f := range r.fragments {
+		before := len(tiles)
+		err := f.Search(ctx, func(dim int, box schema.Range) fragment.Overlap {
+			return fragment.Overlap(axes[dim].meet(box))
+		}, func(tile uint64, inside bool) {
+			t := &tileRef{frag: i, tile: tile, full: inside}
+			if n := f.TileCells(tile); n <= math.MaxUint32 {
+				t.cells = int(n)
+			} else {
+				t.cells = -1
+			}
+			t.first = order.first(f.Box(tile, order.firstDim()))
+			tiles = append(tiles, t)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range tiles[before:] {
+			if t.cells < 0 {
+				return nil, fmt.Errorf("fragment %s: tile %d is too large", f.URI(), t.tile)
+			}
+		}
+		if err := r.judgeTiles(ctx, f, tiles[before:]); err != nil {
+			return nil, err
+		}
+	}
+	return tiles, nil
+}
+
+// judgeTiles asks the tiles' statistics what they tell about the condition; nothing where the fragment lacks a field.
+func (r *reading) judgeTiles(ctx context.Context, f *fragment.Reader, tiles []*tileRef) error {
+	if r.cond == nil || len(tiles) == 0 {
+		return nil
+	}
+	fields := r.cond.Fields()
+	sources := make([]*fragment.Field, len(fields))
+	for i := range fields {
+		var err error
+		if sources[i], err = sourceOf(f, &fields[i]); err != nil || sources[i] == nil {
+			return err
+		}
+	}
+	bounds := make([]condition.Bounds, len(fields))
+	for _, t := range tiles {
+		for i := range fields {
+			var err error
+			if bounds[i], err = boundsOf(ctx, f, &fields[i], sources[i], t.tile); err != nil {
+				return err
+			}
+		}
+		t.verdict = r.cond.Prune(uint64(t.cells), bounds)
+	}
+	return nil
+}
+
+// boundsOf returns what is known of a field in a tile.
+func boundsOf(ctx context.Context, f *fragment.Reader, field *schema.Field, source *fragment.Field, tile uint64) (b condition.Bounds, err error) {
+	switch {
+	case field.Var():
+		return b, nil
+	case field.Dimension:
+		box := f.Box(tile, field.Index)
+		return condition.Bounds{Min: box.Lo, Max: box.Hi}, nil
+	case field.Type.Kind().Float() || field.CellValNum != 1:
+		return b, nil
+	}
+	if b.Min, b.Max, err = source.MinMax(ctx, tile); err != nil {
+		return b, err
+	}
+	if field.Nullable && source.Nullable {
+		b.Nulls, b.NullsKnown, err = source.Nulls(ctx, tile)
+	}
+	return b, err
+}
+
+// sourceOf returns the field of a fragment that holds the cells of the array's field, loaded; nil when the fragment lacks
+// it or has another one of that name.
+func sourceOf(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
+	s, ok, err := f.Field(field.Name)
+	if err != nil || !ok {
+		return nil, err
+	}
+	if s.Type != field.Type || s.CellValNum != field.CellValNum || s.Dimension != field.Dimension {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// streamSlabs groups the tiles of results whose cells need no sorting.
+func streamSlabs(tiles []*tileRef) []*slab {
+	var out []*slab
+	for _, t := range tiles {
+		if n := len(out); n == 0 || out[n-1].cells+t.cells > slabCells*2 {
+			out = append(out, &slab{})
+		}
+		s := out[len(out)-1]
+		s.tiles = append(s.tiles, t)
+		s.cells += t.cells
+	}
+	return out
+}
+
+// sortSlabs cuts the range of the first sort dimension where few tiles lie across the cut.
+func sortSlabs(tiles []*tileRef) []*slab {
+	cuts := findCuts(tiles)
+	slabs := make([]*slab, len(cuts)+1)
+	lo := uint64(0)
+	for i := range slabs {
+		slabs[i] = &slab{cut: span{lo, math.MaxUint64}}
+		if i < len(cuts) {
+			slabs[i].cut.hi = cuts[i] - 1
+			lo = cuts[i]
+		}
+	}
+	for _, t := range tiles {
+		from := sort.Search(len(slabs), func(i int) bool { return slabs[i].cut.hi >= t.first.lo })
+		to := from
+		for to < len(slabs) && slabs[to].cut.lo <= t.first.hi {
+			slabs[to].tiles = append(slabs[to].tiles, t)
+			slabs[to].cells += t.cells
+			to++
+		}
+		if to-from > 1 {
+			t.shared = newSharedTile(to - from)
+		}
+	}
+	return slices.DeleteFunc(slabs, func(s *slab) bool { return len(s.tiles) == 0 })
+}
+
+// findCuts returns where slabs after the first begin, ascending. A cut lies at the start of a tile.
+func findCuts(tiles []*tileRef) []uint64 {
+	byLo, byHi := slices.Clone(tiles), slices.Clone(tiles)
+	slices.SortFunc(byLo, func(x, y *tileRef) int { return compareKeys(x.first.lo, y.first.lo) })
+	slices.SortFunc(byHi, func(x, y *tileRef) int { return compareKeys(x.first.hi, y.first.hi) })
+	var cuts []uint64
+	// begun and ended count the cells of tiles that begin and end before the place looked at.
+	begun, ended, lastCut, h := 0, 0, 0, 0
+	best, bestAcross, bestBegun := uint64(0), math.MaxInt, 0
+	for i, t := range byLo {
+		if i > 0 && t.first.lo > byLo[i-1].first.lo {
+			for h < len(byHi) && byHi[h].first.hi < t.first.lo {
+				ended += byHi[h].cells
+				h++
+			}
+			across, fresh := begun-ended, begun-lastCut
+			if fresh >= slabCells && across < bestAcross {
+				best, bestAcross, bestBegun = t.first.lo, across, begun
+			}
+			size := bestBegun - lastCut
+			if bestAcross < math.MaxInt && (bestAcross <= size/4 || fresh >= slabMaxCells && bestAcross <= size) {
+				cuts = append(cuts, best)
+				lastCut, bestAcross = bestBegun, math.MaxInt
+			}
+		}
+		begun += t.cells
+	}
+	return cuts
+}
+
+// sortOrder is the order of a result's cells: a list of numbers that every cell has, most significant first.
+type sortOrder struct {
+	parts []orderPart
+}
+
+// orderPart is one number of a sortOrder: the key of a coordinate, or the number of its space tile.
+type orderPart struct {
+	dim  int
+	kind datatype.Kind
+	text bool
+	// tile asks for the tile's number; lo and extent are the domain's start and the tile extent.
+	tile      bool
+	lo        uint64
+	extent    uint64
+	floatLo   float64
+	floatTile float64
+}
+
+// newSortOrder returns the order of a layout. For Unordered it is any order that suits the way tiles are stored.
+func newSortOrder(s *schema.Array, layout schema.Layout) (o sortOrder) {
+	dims := s.Domain.Dimensions
+	cells := layout
+	switch layout {
+	case schema.GlobalOrder:
+		cells = s.CellOrder
+		for k := range dims {
+			if d := along(k, len(dims), s.TileOrder); !dims[d].Var() && dims[d].Extent != nil {
+				o.parts = append(o.parts, tilePart(&dims[d], d))
+			}
+		}
+	case schema.Unordered:
+		cells = s.TileOrder
+	}
+	for k := range dims {
+		d := along(k, len(dims), cells)
+		o.parts = append(o.parts, orderPart{dim: d, kind: dims[d].Type.Kind(), text: dims[d].Var()})
+	}
+	return o
+}
+
+// along returns the k-th most significant of n dimensions in row- or col-major order.
+func along(k, n int, layout schema.Layout) int {
+	if layout == schema.ColMajor {
+		return n - 1 - k
+	}
+	return k
+}
+
+func tilePart(d *schema.Dimension, index int) orderPart {
+	p := orderPart{dim: index, kind: d.Type.Kind(), tile: true, lo: keyOf(d.Type.Kind(), d.Lo())}
+	switch p.kind {
+	case datatype.KindFloat32:
+		p.floatLo, p.floatTile = float64(datatype.View[float32](d.Lo())[0]), float64(datatype.View[float32](d.Extent)[0])
+	case datatype.KindFloat64:
+		p.floatLo, p.floatTile = datatype.View[float64](d.Lo())[0], datatype.View[float64](d.Extent)[0]
+	default:
+		var wide [8]byte
+		copy(wide[:], d.Extent)
+		p.extent = max(1, binary.LittleEndian.Uint64(wide[:]))
+	}
+	return p
+}
+
+// firstDim returns the dimension of the most significant number.
+func (o *sortOrder) firstDim() int { return o.parts[0].dim }
+
+// first returns the most significant numbers that the cells of a bounding box can have.
+func (o *sortOrder) first(box schema.Range) span {
+	p := &o.parts[0]
+	if p.text {
+		return span{textKey(box.Lo), textKey(box.Hi)}
+	}
+	s := span{keyOf(p.kind, box.Lo), keyOf(p.kind, box.Hi)}
+	if p.tile {
+		s = span{p.tileOf(s.lo), p.tileOf(s.hi)}
+	}
+	return s
+}
+
+// tileOf returns the space tile's number of a key.
+func (p *orderPart) tileOf(key uint64) uint64 {
+	if p.kind.Float() {
+		return uint64(math.Max(0, math.Floor((keyFloat(key)-p.floatLo)/p.floatTile)))
+	}
+	return (key - p.lo) / p.extent
+}
+
+// keyFloat is the inverse of floatKey.
+func keyFloat(key uint64) float64 {
+	if key&signBit != 0 {
+		return math.Float64frombits(key &^ signBit)
+	}
+	return math.Float64frombits(^key)
+}
+
+// textKey is the key of a text: its first eight bytes. Texts that are longer may share one.
+func textKey(b []byte) uint64 {
+	var wide [8]byte
+	copy(wide[:], b)
+	return binary.BigEndian.Uint64(wide[:])
+}

@@ -1,0 +1,556 @@
+package query
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math"
+	"sync"
+
+	"azulejo/condition"
+	"azulejo/datatype"
+	"azulejo/format"
+	"azulejo/fragment"
+	"azulejo/internal/pool"
+	"azulejo/schema"
+)
+
+// sharedTile keeps the unfiltered fields of a tile whose cells belong to several slabs until all of them are done.
+type sharedTile struct {
+	mu sync.Mutex
+	// users counts the slabs that are not done, fields has what was read; both are guarded by mu.
+	users  int
+	fields map[*fragment.Field]*sharedField
+}
+
+type sharedField struct {
+	once sync.Once
+	tile *fragment.Tile
+	err  error
+}
+
+func newSharedTile(users int) *sharedTile {
+	return &sharedTile{users: users, fields: map[*fragment.Field]*sharedField{}}
+}
+
+// get returns a field of the tile, reading it at first use.
+func (s *sharedTile) get(ctx context.Context, files *fragment.Files, f *fragment.Field, tile uint64) (*fragment.Tile, error) {
+	s.mu.Lock()
+	field := s.fields[f]
+	if field == nil {
+		field = &sharedField{}
+		s.fields[f] = field
+	}
+	s.mu.Unlock()
+	field.once.Do(func() { field.tile, field.err = f.ReadTile(ctx, files, tile, fragment.Everything) })
+	return field.tile, field.err
+}
+
+// drop says that a slab is done with the tile; nil is nobody's.
+func (s *sharedTile) drop() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users--; s.users > 0 {
+		return
+	}
+	for _, f := range s.fields {
+		if f.tile != nil {
+			f.tile.Release()
+		}
+	}
+	clear(s.fields)
+}
+
+// lent is pooled memory that is booked in the query's budget.
+type lent struct {
+	b *pool.Buffer
+	n int
+}
+
+// lend takes n bytes of arbitrary content.
+func (r *reading) lend(n int) (lent, error) {
+	if b := r.q.Budget; b != nil {
+		if err := b.Take(int64(n)); err != nil {
+			return lent{}, err
+		}
+	}
+	return lent{pool.Get(n), n}, nil
+}
+
+func (r *reading) giveBack(l *lent) {
+	if l.b == nil {
+		return
+	}
+	if b := r.q.Budget; b != nil {
+		b.Give(int64(l.n))
+	}
+	l.b.Release()
+	*l = lent{}
+}
+
+// slabColumn is one field of all cells of a slab, tile after tile. Tiles that nobody needed are left with arbitrary
+// contents.
+type slabColumn struct {
+	field *schema.Field
+	// data has fixed cells, or the values of var cells, of which cell i is data[offsets[i]:offsets[i+1]].
+	data     []byte
+	offsets  []uint64
+	validity []byte
+	// regions says where the values of each tile's var cells begin in data.
+	regions []uint64
+	loaded  []bool
+	sources []*fragment.Field
+	lent    [3]lent
+}
+
+// slabRun is the work on one slab. One goroutine uses it.
+type slabRun struct {
+	*reading
+	slab  *slab
+	order *sortOrder
+	// base has the number of the first cell of every tile in the slab, and the number of cells behind the last.
+	base    []int
+	columns map[string]*slabColumn
+	// mask has a byte per cell, 1 for those in the selection that satisfy the condition; nil means all. Where cells may
+	// be versions of each other satisfied has the condition apart, as it counts for the newest version only.
+	mask, satisfied []byte
+	lent            []lent
+}
+
+func (r *reading) newSlabRun(s *slab, order *sortOrder) (*slabRun, error) {
+	run := &slabRun{reading: r, slab: s, order: order, base: make([]int, len(s.tiles)+1), columns: map[string]*slabColumn{}}
+	n := 0
+	for i, t := range s.tiles {
+		run.base[i] = n
+		n += t.cells
+	}
+	if n > math.MaxUint32 {
+		return nil, fmt.Errorf("%w: %d cells would have to be sorted at once", pool.ErrBudget, n)
+	}
+	run.base[len(s.tiles)] = n
+	return run, nil
+}
+
+func (run *slabRun) cells() int { return run.base[len(run.slab.tiles)] }
+
+// close gives all memory back.
+func (run *slabRun) close() {
+	for _, c := range run.columns {
+		for i := range c.lent {
+			run.giveBack(&c.lent[i])
+		}
+	}
+	for i := range run.lent {
+		run.giveBack(&run.lent[i])
+	}
+	for _, t := range run.slab.tiles {
+		t.shared.drop()
+	}
+}
+
+// ones lends a byte per cell, all 1.
+func (run *slabRun) ones() ([]byte, error) {
+	l, err := run.lend(run.cells())
+	if err != nil {
+		return nil, err
+	}
+	run.lent = append(run.lent, l)
+	for i := range l.b.B {
+		l.b.B[i] = 1
+	}
+	return l.b.B, nil
+}
+
+// column returns a field's column with at least the needed tiles loaded.
+func (run *slabRun) column(ctx context.Context, f *schema.Field, need func(tile int) bool) (*slabColumn, error) {
+	c := run.columns[f.Name]
+	if c == nil {
+		var err error
+		if c, err = run.newColumnOf(f); err != nil {
+			return nil, err
+		}
+		run.columns[f.Name] = c
+	}
+	var missing []int
+	for i := range run.slab.tiles {
+		if !c.loaded[i] && need(i) {
+			missing = append(missing, i)
+			c.loaded[i] = true
+		}
+	}
+	return c, run.load(ctx, c, missing)
+}
+
+// newColumnOf lends memory for a column.
+func (run *slabRun) newColumnOf(f *schema.Field) (*slabColumn, error) {
+	tiles := run.slab.tiles
+	c := &slabColumn{field: f, loaded: make([]bool, len(tiles)), sources: make([]*fragment.Field, len(tiles))}
+	size := uint64(0)
+	if f.Var() {
+		c.regions = make([]uint64, len(tiles)+1)
+	}
+	for i, t := range tiles {
+		if i > 0 && tiles[i-1].frag == t.frag {
+			c.sources[i] = c.sources[i-1]
+		} else {
+			s, err := sourceOf(run.fragments[t.frag], f)
+			if err != nil {
+				return nil, err
+			}
+			c.sources[i] = s
+		}
+		if f.Var() {
+			c.regions[i] = size
+			size += run.varBytes(f, c.sources[i], t)
+			if size > math.MaxInt32*64 {
+				return nil, fmt.Errorf("%w: %d bytes of field %q at once", pool.ErrBudget, size, f.Name)
+			}
+		}
+	}
+	if f.Var() {
+		c.regions[len(tiles)] = size
+	} else {
+		size = uint64(run.cells()) * uint64(f.CellSize())
+	}
+	return c, run.lendColumn(c, int(size))
+}
+
+// varBytes returns the bytes of a tile's values, which are fill values where the fragment lacks the field.
+func (run *slabRun) varBytes(f *schema.Field, source *fragment.Field, t *tileRef) uint64 {
+	if source != nil {
+		return source.VarBytes(t.tile)
+	}
+	return uint64(t.cells) * uint64(len(run.schema.Attributes[f.Index].Fill))
+}
+
+func (run *slabRun) lendColumn(c *slabColumn, size int) (err error) {
+	if c.lent[0], err = run.lend(size); err != nil {
+		return err
+	}
+	c.data = c.lent[0].b.B
+	if c.field.Var() {
+		if c.lent[1], err = run.lend(8 * (run.cells() + 1)); err != nil {
+			return err
+		}
+		c.offsets, _ = datatype.Alias[uint64](c.lent[1].b.B)
+		for i, at := range c.regions {
+			c.offsets[run.base[i]] = at
+		}
+	}
+	if c.field.Nullable {
+		if c.lent[2], err = run.lend(run.cells()); err != nil {
+			return err
+		}
+		c.validity = c.lent[2].b.B
+	}
+	return nil
+}
+
+// load reads the listed tiles into a column, the tiles of one fragment together.
+func (run *slabRun) load(ctx context.Context, c *slabColumn, tiles []int) error {
+	var together []int
+	for k, i := range tiles {
+		t := run.slab.tiles[i]
+		switch {
+		case c.sources[i] == nil:
+			run.fillTile(c, i)
+		case t.shared != nil:
+			tile, err := t.shared.get(ctx, &run.files, c.sources[i], t.tile)
+			if err != nil {
+				return err
+			}
+			run.copyTile(c, i, tile)
+		default:
+			together = append(together, i)
+		}
+		if len(together) > 0 && (k+1 == len(tiles) || c.sources[tiles[k+1]] != c.sources[i]) {
+			if err := run.readTiles(ctx, c, together); err != nil {
+				return err
+			}
+			together = together[:0]
+		}
+	}
+	if len(together) > 0 {
+		return run.readTiles(ctx, c, together)
+	}
+	return nil
+}
+
+// readTiles reads tiles of one source.
+func (run *slabRun) readTiles(ctx context.Context, c *slabColumn, tiles []int) error {
+	source := c.sources[tiles[0]]
+	numbers := make([]uint64, len(tiles))
+	for k, i := range tiles {
+		numbers[k] = run.slab.tiles[i].tile
+	}
+	if c.field.Var() {
+		return source.Read(ctx, &run.files, numbers, fragment.Everything, func(k int, tile *fragment.Tile) (bool, error) {
+			run.copyTile(c, tiles[k], tile)
+			return false, nil
+		})
+	}
+	width := c.field.CellSize()
+	err := source.ReadInto(ctx, &run.files, format.FixedFile, numbers, func(k int) []byte {
+		return c.data[run.base[tiles[k]]*width : run.base[tiles[k]+1]*width]
+	})
+	if err != nil || !c.field.Nullable {
+		return err
+	}
+	if !source.Nullable {
+		for _, i := range tiles {
+			fillCells(c.validity[run.base[i]:run.base[i+1]], []byte{1})
+		}
+		return nil
+	}
+	return source.ReadInto(ctx, &run.files, format.ValidityFile, numbers, func(k int) []byte {
+		return c.validity[run.base[tiles[k]]:run.base[tiles[k]+1]]
+	})
+}
+
+// copyTile puts the cells of a tile that was read into memory of its own into the column.
+func (run *slabRun) copyTile(c *slabColumn, i int, tile *fragment.Tile) {
+	lo, hi := run.base[i], run.base[i+1]
+	if c.field.Var() {
+		region := c.regions[i]
+		copy(c.data[region:c.regions[i+1]], tile.Data)
+		for k, o := range tile.Offsets {
+			c.offsets[lo+k] = region + o
+		}
+	} else {
+		width := c.field.CellSize()
+		copy(c.data[lo*width:hi*width], tile.Data)
+	}
+	switch {
+	case c.validity == nil:
+	case tile.Validity != nil:
+		copy(c.validity[lo:hi], tile.Validity)
+	default:
+		fillCells(c.validity[lo:hi], []byte{1})
+	}
+}
+
+// fillTile puts fill values in the place of a tile whose fragment lacks the field.
+func (run *slabRun) fillTile(c *slabColumn, i int) {
+	a := &run.schema.Attributes[c.field.Index]
+	lo, hi := run.base[i], run.base[i+1]
+	if c.field.Var() {
+		fillCells(c.data[c.regions[i]:c.regions[i+1]], a.Fill)
+		for k := lo; k < hi; k++ {
+			c.offsets[k] = c.regions[i] + uint64(k-lo)*uint64(len(a.Fill))
+		}
+	} else {
+		width := c.field.CellSize()
+		fillCells(c.data[lo*width:hi*width], a.Fill)
+	}
+	if c.validity != nil {
+		fillCells(c.validity[lo:hi], []byte{flag(a.FillValid)})
+	}
+}
+
+// cell returns the bytes of a var cell.
+func (c *slabColumn) cell(i int) []byte { return c.data[c.offsets[i]:c.offsets[i+1]] }
+
+// choose makes mask and satisfied: which cells are selected.
+func (run *slabRun) choose(ctx context.Context) error {
+	if err := run.chooseRanges(ctx); err != nil {
+		return err
+	}
+	return run.chooseCondition(ctx)
+}
+
+// chooseRanges applies the ranges to the tiles that are not wholly inside, and the slab's cut to shared ones.
+func (run *slabRun) chooseRanges(ctx context.Context) error {
+	for d := range run.slab.axes {
+		a := &run.slab.axes[d]
+		field := run.schema.DimensionField(d)
+		isFirst := d == run.order.firstDim()
+		need := func(i int) bool {
+			t := run.slab.tiles[i]
+			return !t.full && a.restricted() && overlap(run.judgeBox(a, t, d)) == partly || isFirst && t.shared != nil
+		}
+		var c *slabColumn
+		for i, t := range run.slab.tiles {
+			if !need(i) {
+				continue
+			}
+			if c == nil {
+				var err error
+				if c, err = run.column(ctx, &field, need); err != nil {
+					return err
+				}
+				if run.mask == nil {
+					if run.mask, err = run.ones(); err != nil {
+						return err
+					}
+				}
+			}
+			box := run.fragments[t.frag].Box(t.tile, d)
+			run.keepRanges(c, a, i, box)
+			if isFirst && t.shared != nil {
+				run.keepCut(c, i)
+			}
+		}
+	}
+	return nil
+}
+
+func (run *slabRun) judgeBox(a *axis, t *tileRef, d int) overlap {
+	return a.meet(run.fragments[t.frag].Box(t.tile, d))
+}
+
+// keepRanges clears the cells of tile i that lie in none of the axis' ranges.
+func (run *slabRun) keepRanges(c *slabColumn, a *axis, i int, box schema.Range) {
+	lo, hi := run.base[i], run.base[i+1]
+	mask := run.mask[lo:hi]
+	if a.text {
+		for k := range mask {
+			if mask[k] != 0 && len(a.textMerged) > 0 {
+				v := c.cell(lo + k)
+				mask[k] = flag(a.meetText(schema.Range{Lo: v, Hi: v}) == inside)
+			}
+		}
+		return
+	}
+	width := c.field.CellSize()
+	data := c.data[lo*width : hi*width]
+	spans := a.within(span{keyOf(a.kind, box.Lo), keyOf(a.kind, box.Hi)})
+	switch len(spans) {
+	case 0:
+		clear(mask)
+	case 1:
+		keepKeys(a.kind, mask, data, spans[0])
+	default:
+		keepSpans(a.kind, mask, data, spans)
+	}
+}
+
+// keepSpans clears mask where the key lies in none of several spans.
+func keepSpans(kind datatype.Kind, mask, data []byte, spans []span) {
+	const block = 512
+	var keys [block]uint64
+	width := kind.Size()
+	for at := 0; at < len(mask); at += block {
+		n := min(block, len(mask)-at)
+		fillKeys(kind, keys[:n], data[at*width:(at+n)*width])
+		for k, key := range keys[:n] {
+			mask[at+k] &= flag(inSpans(spans, key))
+		}
+	}
+}
+
+// inSpans reports whether a key lies in one of sorted spans.
+func inSpans(spans []span, key uint64) bool {
+	lo, hi := 0, len(spans)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if spans[mid].hi < key {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo < len(spans) && spans[lo].lo <= key
+}
+
+// keepCut clears the cells of a shared tile that belong to other slabs.
+func (run *slabRun) keepCut(c *slabColumn, i int) {
+	lo, hi := run.base[i], run.base[i+1]
+	mask, p, cut := run.mask[lo:hi], &run.order.parts[0], run.slab.cut
+	switch {
+	case p.text:
+		for k := range mask {
+			key := textKey(c.cell(lo + k))
+			mask[k] &= flag(cut.lo <= key && key <= cut.hi)
+		}
+	case !p.tile:
+		width := c.field.CellSize()
+		keepKeys(p.kind, mask, c.data[lo*width:hi*width], cut)
+	default:
+		var keys [1]uint64
+		width := c.field.CellSize()
+		for k := range mask {
+			at := (lo + k) * width
+			fillKeys(p.kind, keys[:], c.data[at:at+width])
+			tile := p.tileOf(keys[0])
+			mask[k] &= flag(cut.lo <= tile && tile <= cut.hi)
+		}
+	}
+}
+
+// chooseCondition evaluates the condition where the tile's statistics did not decide it.
+func (run *slabRun) chooseCondition(ctx context.Context) error {
+	if run.cond == nil {
+		return nil
+	}
+	undecided := func(i int) bool { return run.slab.tiles[i].verdict == condition.Some && run.hits(i) }
+	work := false
+	for i, t := range run.slab.tiles {
+		work = work || undecided(i) || t.verdict == condition.None
+	}
+	if !work {
+		return nil
+	}
+	dst, err := run.conditionMask()
+	if err != nil {
+		return err
+	}
+	fields := run.cond.Fields()
+	columns := make([]*slabColumn, len(fields))
+	for k := range fields {
+		if columns[k], err = run.column(ctx, &fields[k], undecided); err != nil {
+			return err
+		}
+	}
+	cols := make([]condition.Column, len(fields))
+	for i, t := range run.slab.tiles {
+		lo, hi := run.base[i], run.base[i+1]
+		if t.verdict == condition.None {
+			clear(dst[lo:hi])
+		}
+		if !undecided(i) {
+			continue
+		}
+		for k, c := range columns {
+			cols[k] = c.part(i, lo, hi)
+		}
+		if err := run.cond.Evaluate(cols, dst[lo:hi]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// conditionMask returns the mask that the condition clears.
+func (run *slabRun) conditionMask() (dst []byte, err error) {
+	if run.slab.dedup {
+		run.satisfied, err = run.ones()
+		return run.satisfied, err
+	}
+	if run.mask == nil {
+		run.mask, err = run.ones()
+	}
+	return run.mask, err
+}
+
+// part returns a tile's cells for the condition.
+func (c *slabColumn) part(i, lo, hi int) condition.Column {
+	col := condition.Column{Missing: c.sources[i] == nil, Data: c.data}
+	if c.field.Var() {
+		col.Offsets = c.offsets[lo : hi+1]
+	} else {
+		width := c.field.CellSize()
+		col.Data = c.data[lo*width : hi*width]
+	}
+	if c.validity != nil {
+		col.Validity = c.validity[lo:hi]
+	}
+	return col
+}
+
+// hits reports whether tile i has selected cells left.
+func (run *slabRun) hits(i int) bool {
+	return run.mask == nil || bytes.IndexByte(run.mask[run.base[i]:run.base[i+1]], 1) >= 0
+}
