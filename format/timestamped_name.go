@@ -52,6 +52,8 @@ func ParseName(s string) (Name, error) {
 		n.UUID, n.Version = parts[2], uint32(v)
 	case len(parts) == 3 && len(parts[2]) == uuidLen:
 		n.UUID = parts[2]
+	case len(parts[0]) != uuidLen:
+		return Name{}, nameErr(s)
 	default:
 		n.UUID, n.Version, times = parts[0], 2, []string{parts[1], parts[len(parts)-1]}
 	}
