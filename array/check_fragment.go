@@ -21,11 +21,13 @@ type fragmentCheck struct {
 	// meta is the content of the metadata file.
 	meta   []byte
 	footer *format.Footer
+	// lists has the lists of one number per tile that decode, by their position in the file.
+	lists map[uint64][]uint64
 }
 
 // checkFragment checks the metadata and every tile of a fragment.
 func (c *checker) checkFragment(ctx context.Context, l located) error {
-	f := &fragmentCheck{checker: c, uri: vfs.Join(c.uri, l.path)}
+	f := &fragmentCheck{checker: c, uri: vfs.Join(c.uri, l.path), lists: map[uint64][]uint64{}}
 	f.metaURI = vfs.Join(f.uri, fragmentMetadataFile)
 	err := c.file(ctx, f.metaURI, func(content []byte) error {
 		f.meta = content
@@ -78,9 +80,23 @@ type plainError struct{ error }
 // Is makes the class of the hidden error known.
 func (p plainError) Is(target error) bool { return errors.Is(p.error, target) }
 
-// checkParts decodes the parts of the metadata that do not belong to one field's tiles.
+// checkParts decodes all parts of the metadata.
 func (f *fragmentCheck) checkParts() {
 	p := &f.footer.Parts
+	for _, list := range []struct {
+		part      string
+		positions []uint64
+	}{{"tile offsets", p.TileOffsets}, {"tile var offsets", p.VarOffsets}, {"tile var sizes", p.VarSizes}, {"tile validity offsets", p.ValidityOffsets}} {
+		for _, pos := range list.positions {
+			f.decodePart(pos, func(b []byte) error {
+				got, err := f.footer.DecodeNumbers(b, list.part, false)
+				if err == nil {
+					f.lists[pos] = got
+				}
+				return err
+			})
+		}
+	}
 	f.decodePart(p.RTree, func(b []byte) error { _, err := f.footer.DecodeRTree(b); return err })
 	for slot := range p.Mins {
 		f.decodePart(p.Mins[slot], func(b []byte) error { _, err := f.footer.DecodeTileValues(b, slot); return err })
@@ -146,8 +162,8 @@ func (f *fragmentCheck) field(files []dataFile, fd schema.Field, slot int) []dat
 		return f.add(files, slot, format.FixedFile, foot.Parts.TileOffsets, foot.FileSizes, s.FieldFilters(fd), fd.Type, fd.CellSize(),
 			func(tile int) uint64 { return cells(tile) * size })
 	}
-	sizes := f.numbers(slot, foot.Parts.VarSizes, "tile var sizes")
-	if sizes == nil {
+	sizes, ok := f.list(slot, foot.Parts.VarSizes)
+	if !ok {
 		return files
 	}
 	varSize := func(tile int) uint64 { return sizes[tile] }
@@ -167,31 +183,23 @@ func (f *fragmentCheck) field(files []dataFile, fd schema.Field, slot int) []dat
 	return files
 }
 
-// numbers returns a list of one number per tile, or nil when it is damaged.
-func (f *fragmentCheck) numbers(slot int, positions []uint64, part string) []uint64 {
-	var list []uint64
+// list returns a list of one number per tile and whether there is one; damage was reported by checkParts.
+func (f *fragmentCheck) list(slot int, positions []uint64) ([]uint64, bool) {
 	if slot >= len(positions) {
-		f.damage(f.metaURI, f.footer.Start, fmt.Errorf("%w: no %s", ErrCorrupt, part))
-		return nil
+		return nil, false
 	}
-	f.decodePart(positions[slot], func(b []byte) error {
-		got, err := f.footer.DecodeNumbers(b, part, false)
-		if err == nil {
-			list = append([]uint64{}, got...)
-		}
-		return err
-	})
-	return list
+	list, ok := f.lists[positions[slot]]
+	return list, ok
 }
 
 // add adds one data file, unless the positions of its tiles are damaged or its filters cannot be run.
 func (f *fragmentCheck) add(files []dataFile, slot int, kind format.FileKind, positions, sizes []uint64, p filter.Pipeline, t datatype.Type, cell int, want func(int) uint64) []dataFile {
 	d := dataFile{uri: vfs.Join(f.uri, f.footer.FileName(slot, kind)), want: want}
-	d.starts = f.numbers(slot, positions, "tile offsets")
-	if d.starts == nil || slot >= len(sizes) {
+	list, ok := f.list(slot, positions)
+	if !ok || slot >= len(sizes) {
 		return files
 	}
-	d.starts = append(d.starts, sizes[slot])
+	d.starts = append(append(make([]uint64, 0, len(list)+1), list...), sizes[slot])
 	for i := 1; i < len(d.starts); i++ {
 		if d.starts[i] < d.starts[i-1] {
 			f.damage(f.metaURI, int64(positions[slot]), fmt.Errorf("%w: tile %d of %s begins at byte %d, the next at %d", ErrCorrupt, i-1, vfs.Base(d.uri), d.starts[i-1], d.starts[i]))
