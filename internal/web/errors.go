@@ -125,6 +125,14 @@ func (s *Server) reply(w *recorder, r *Request, err error) int {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="azulejo"`)
 	}
+	if s.ErrorPage != nil && r.Op != nil && r.Op.Page {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(status)
+		if r.Method != http.MethodHead {
+			s.ErrorPage(w, r, status, body.Message)
+		}
+		return status
+	}
 	text, jsonErr := json.Marshal(body)
 	if jsonErr != nil {
 		status, text = http.StatusInternalServerError, []byte(`{"code":5001,"message":"internal error","request_id":""}`)

@@ -25,6 +25,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -88,6 +89,9 @@ type Options struct {
 	Metrics  *Metrics
 	// MaxJSON is the length of a body of a row without MaxBody, in bytes.
 	MaxJSON int64
+	// ErrorPage writes the body of a reply to a failed request for a page of the
+	// console; the status and the headers are the server's. Nil means JSON.
+	ErrorPage func(w io.Writer, r *Request, status int, message string)
 	// Classes are error classes of packages this one does not know, such as the
 	// array engine's. They are looked at before web's own.
 	Classes []Class

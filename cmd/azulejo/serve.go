@@ -1,0 +1,296 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"azulejo/internal/account"
+	"azulejo/internal/api"
+	"azulejo/internal/catalog"
+	"azulejo/internal/config"
+	"azulejo/internal/console"
+	"azulejo/internal/db"
+	"azulejo/internal/demo"
+	"azulejo/internal/token"
+	"azulejo/internal/vault"
+	"azulejo/internal/web"
+	"azulejo/vfs/file"
+)
+
+// serveCommand starts the server; its flags are the settings of package config.
+type serveCommand struct {
+	Args []string `arg:"" optional:"" passthrough:"" help:"Settings, such as --data DIR and --listen HOST:PORT."`
+}
+
+// configFlag names the configuration file; it is the one flag that is no setting.
+const configFlag = "config"
+
+// Run is called by the command line parser.
+func (c *serveCommand) Run(ctx context.Context) error {
+	settings, err := loadSettings(c.Args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return serve(ctx, settings)
+}
+
+// listFlag collects the values of a flag that may be repeated.
+type listFlag struct{ values []string }
+
+// String returns nothing: there is no default to show.
+func (*listFlag) String() string { return "" }
+
+// Set adds a value.
+func (f *listFlag) Set(v string) error {
+	f.values = append(f.values, v)
+	return nil
+}
+
+// switchFlag is a listFlag that may stand without a value.
+type switchFlag struct{ listFlag }
+
+// IsBoolFlag makes "--demo" mean "--demo=true".
+func (*switchFlag) IsBoolFlag() bool { return true }
+
+// loadSettings reads the settings from the configuration file, the environment and the flags.
+func loadSettings(args []string) (config.Config, error) {
+	set := flag.NewFlagSet("azulejo serve", flag.ContinueOnError)
+	path := set.String(configFlag, "", "`file` of settings, one key = value per line")
+	given := map[string]*listFlag{}
+	for _, s := range config.Settings() {
+		if s.Secret {
+			continue
+		}
+		help := s.Help
+		if s.Default != "" {
+			help += " (default " + s.Default + ")"
+		}
+		if s.Default == "true" || s.Default == "false" {
+			f := &switchFlag{}
+			given[s.Key] = &f.listFlag
+			set.Var(f, s.Key, help)
+			continue
+		}
+		given[s.Key] = &listFlag{}
+		set.Var(given[s.Key], s.Key, help)
+	}
+	if err := set.Parse(args); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			err = errReported // the flag set has said it
+		}
+		return config.Config{}, err
+	}
+	if set.NArg() > 0 {
+		return config.Config{}, fmt.Errorf("serve takes only settings, not %q; see 'azulejo serve --help'", set.Arg(0))
+	}
+	var text []byte
+	if *path != "" {
+		var err error
+		if text, err = os.ReadFile(*path); err != nil {
+			return config.Config{}, fmt.Errorf("configuration file: %w", err)
+		}
+	}
+	flags := map[string][]string{}
+	for key, f := range given {
+		if f.values != nil {
+			flags[key] = f.values
+		}
+	}
+	return config.Load(string(text), environment(), flags)
+}
+
+// cacheBytes is what the cache of schemas and fragment footers may hold.
+const cacheBytes = 64 << 20
+
+// server is a server before and while it serves.
+type server struct {
+	settings config.Config
+	log      *slog.Logger
+	store    *store
+	vault    *vault.Vault
+	web      *web.Server
+}
+
+// serve runs the server until ctx ends, then lets running requests finish.
+func serve(ctx context.Context, settings config.Config) error {
+	log := web.NewLog(os.Stderr, settings.LogLevel)
+	if err := os.MkdirAll(settings.Data, 0o700); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	release, err := db.Lock(filepath.Join(settings.Data, "lock"))
+	if err != nil {
+		return fmt.Errorf("%s: %w", settings.Data, err)
+	}
+	defer release()
+	d, err := db.Open(ctx, databasePath(settings.Data))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	s := &server{settings: settings, log: log, store: newStore(d, settings)}
+	if err := s.ensureAdmin(ctx); err != nil {
+		return err
+	}
+	if err := s.wire(ctx); err != nil {
+		return err
+	}
+	return s.listen(ctx)
+}
+
+// ensureAdmin makes the first user. A password that was generated is shown once, on standard error.
+func (s *server) ensureAdmin(ctx context.Context) error {
+	generated, _, err := s.store.accounts.EnsureAdmin(ctx, s.settings.AdminPassword)
+	if generated != "" {
+		fmt.Fprintf(os.Stderr, "azulejo: made the user %s with the password %s; it will not be shown again\n", account.AdminName, generated)
+	}
+	return err
+}
+
+// wire puts the parts together and ends what a crash has interrupted.
+func (s *server) wire(ctx context.Context) error {
+	assets, err := catalog.Open(s.store.db, time.Now, s.settings.Data, s.settings.AllowPaths, account.AdminName)
+	if err != nil {
+		return err
+	}
+	key, err := sealKey(s.settings.Data)
+	if err != nil {
+		return err
+	}
+	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: cacheBytes, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory})
+	if err := s.vault.Recover(ctx); err != nil {
+		return fmt.Errorf("ending what a crash interrupted: %w", err)
+	}
+	operations := api.New(api.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Key: key,
+		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody}})
+	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
+	if err != nil {
+		return err
+	}
+	metrics := web.NewMetrics()
+	table := slices.Concat(operations.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
+	s.web, err = web.New(web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
+		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}, table)
+	if err != nil {
+		return err
+	}
+	pages.Login = s.web.Login
+	return nil
+}
+
+// sealKey returns the secret by which the server knows its own resume positions; it makes one at the first start.
+func sealKey(data string) ([]byte, error) {
+	path := filepath.Join(data, "keys", "seal")
+	key, err := os.ReadFile(path)
+	if err == nil && len(key) == sealBytes {
+		return key, nil
+	}
+	if err == nil {
+		return nil, fmt.Errorf("%s has %d bytes instead of %d; remove it and clients start their incomplete reads again", path, len(key), sealBytes)
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	key = make([]byte, sealBytes)
+	rand.Read(key)
+	return key, os.WriteFile(path, key, 0o600)
+}
+
+const sealBytes = 32
+
+// listen serves until ctx ends. It says on standard output that it is ready, and nothing else unless the demo is loaded.
+func (s *server) listen(ctx context.Context) error {
+	listener, err := net.Listen("tcp", s.settings.Listen)
+	if err != nil {
+		return err
+	}
+	address := "http://" + listener.Addr().String()
+	if s.settings.TLS() {
+		pair, err := tls.LoadX509KeyPair(s.settings.TLSCert, s.settings.TLSKey)
+		if err != nil {
+			return errors.Join(fmt.Errorf("certificate: %w", err), listener.Close())
+		}
+		listener = tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
+		address = "https://" + listener.Addr().String()
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	housekeeping := make(chan struct{})
+	go func() {
+		defer close(housekeeping)
+		s.store.tokens.Run(background, func(err error) { s.log.Error("token housekeeping", "error", err) })
+	}()
+	defer func() {
+		stop()
+		<-housekeeping
+	}()
+	httpServer := web.NewHTTPServer(s.web, s.log)
+	served := make(chan error, 1)
+	go func() { served <- httpServer.Serve(listener) }()
+	fmt.Printf("azulejo: ready on %s\n", address)
+	if s.settings.Demo {
+		if err := s.loadDemo(ctx, address); err != nil {
+			s.log.Error("demo", "error", err)
+			fmt.Fprintln(os.Stderr, "azulejo: the demonstration data was not loaded:", err)
+		}
+	}
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	s.log.Info("stopping", "grace", s.settings.ShutdownGrace)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.settings.ShutdownGrace)
+	defer cancel()
+	stopped := httpServer.Shutdown(grace)
+	if stopped != nil {
+		s.log.Error("requests were cut off", "error", stopped)
+		stopped = httpServer.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return errors.Join(stopped, err)
+	}
+	return stopped
+}
+
+// demoTokenLife is how long the token in the demo's snippet works.
+const demoTokenLife = 30 * 24 * time.Hour
+
+// loadDemo loads the demonstration data through the API and prints what to paste into Python.
+func (s *server) loadDemo(ctx context.Context, address string) error {
+	admin, err := s.store.accounts.ByName(ctx, account.AdminName)
+	if err != nil {
+		return err
+	}
+	secret, _, err := s.store.tokens.Create(ctx, token.SubjectOf(admin), token.NewToken{Name: "demo", Origin: commandLine,
+		Expires: s.store.tokens.Now().Add(demoTokenLife)})
+	if err != nil {
+		return err
+	}
+	at := demo.Server{Base: address, Token: secret.Reveal(), Namespace: admin.Name}
+	sets, err := demo.Load(ctx, at)
+	if err != nil {
+		return err
+	}
+	fmt.Println("\nLoaded into the namespace " + admin.Name + ":")
+	for _, set := range sets {
+		fmt.Printf("  tiledb://%s/%s  %s\n", admin.Name, set.Name, set.About)
+	}
+	fmt.Printf("\nPaste this into Python (pip install tiledb pandas):\n\n%s", demo.Snippet(at))
+	return nil
+}

@@ -1,0 +1,174 @@
+// Package api holds the REST operations: one table of rows, one file per resource. Package web runs the checks of each
+// row before its handler; handlers reach stored data only through the views of package vault, made with the request's
+// grant.
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"azulejo/array"
+	"azulejo/condition"
+	"azulejo/filter"
+	"azulejo/group"
+	"azulejo/internal/access"
+	"azulejo/internal/account"
+	"azulejo/internal/catalog"
+	"azulejo/internal/pool"
+	"azulejo/internal/token"
+	"azulejo/internal/vault"
+	"azulejo/internal/web"
+	"azulejo/internal/wire"
+	"azulejo/metadata"
+	"azulejo/query"
+	"azulejo/schema"
+)
+
+// API answers the operations. It is safe for concurrent use.
+type API struct {
+	accounts *account.Accounts
+	tokens   *token.Tokens
+	catalog  *catalog.Catalog
+	vault    *vault.Vault
+	key      []byte
+	limits   Limits
+}
+
+// Limits bound what requests may hold.
+type Limits struct {
+	// MessageBytes bounds a request body with its cells.
+	MessageBytes int64
+}
+
+// Parts are what the operations work on. Key is the secret that seals resume positions, at least 32 bytes.
+type Parts struct {
+	Accounts *account.Accounts
+	Tokens   *token.Tokens
+	Catalog  *catalog.Catalog
+	Vault    *vault.Vault
+	Key      []byte
+	Limits   Limits
+}
+
+// New returns the operations over their parts.
+func New(p Parts) *API {
+	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, key: p.Key, limits: p.Limits}
+}
+
+// Operations returns the table: every operation that is served, and those that clients know and that answer 501.
+func (a *API) Operations() []web.Operation {
+	var ops []web.Operation
+	for _, list := range [][]web.Operation{a.arrayOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(), a.unbuiltOps()} {
+		ops = append(ops, list...)
+	}
+	return ops
+}
+
+// errMediaType is the class of bodies in a form that is not served.
+var errMediaType = errors.New("unsupported media type")
+
+// Classes maps the errors of the engine and the protocol to replies. Their texts can name local paths, which clients must
+// not see: public takes them out.
+func Classes() []web.Class {
+	return []web.Class{
+		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: 4151},
+		{Err: wire.ErrTooLarge, Status: http.StatusRequestEntityTooLarge, Code: 4131, Message: public},
+		{Err: wire.ErrMalformed, Status: http.StatusBadRequest, Code: 4101, Message: public},
+		{Err: wire.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5101, Message: public},
+		{Err: array.ErrSnapshotLost, Status: http.StatusGone, Code: 4102, Message: public},
+		{Err: array.ErrNotFound, Status: http.StatusNotFound, Code: 4103, Message: func(error) string {
+			return "the array is in the catalogue but not in storage any more; deregister it or bring its files back"
+		}},
+		{Err: group.ErrNotFound, Status: http.StatusNotFound, Code: 4104, Message: public},
+		{Err: array.ErrExists, Status: http.StatusConflict, Code: 4105, Message: public},
+		{Err: group.ErrExists, Status: http.StatusConflict, Code: 4105, Message: public},
+		{Err: array.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: group.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: filter.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: array.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
+		{Err: group.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
+		{Err: filter.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
+		{Err: filter.ErrUnfilterable, Status: http.StatusBadRequest, Code: 4106, Message: public},
+		{Err: pool.ErrBudget, Status: http.StatusRequestEntityTooLarge, Code: 4132, Message: func(error) string {
+			return "the query needs more memory than the server gives to one; ask for fewer cells or fields, or raise query-memory"
+		}},
+		{Err: query.ErrInvalid, Status: http.StatusBadRequest, Code: 4107, Message: public},
+		{Err: condition.ErrInvalid, Status: http.StatusBadRequest, Code: 4108, Message: public},
+		{Err: schema.ErrInvalid, Status: http.StatusBadRequest, Code: 4109, Message: public},
+		{Err: metadata.ErrInvalid, Status: http.StatusBadRequest, Code: 4110, Message: public},
+		{Err: group.ErrInvalid, Status: http.StatusBadRequest, Code: 4110, Message: public},
+		{Err: array.ErrInvalid, Status: http.StatusBadRequest, Code: 4110, Message: public},
+	}
+}
+
+// findNamespace looks up the namespace of a path.
+func (a *API) findNamespace(r *web.Request) (access.Object, error) {
+	n, err := a.accounts.Namespace(r.Context(), r.Param("namespace"))
+	if err != nil {
+		return access.Object{}, err
+	}
+	return access.Object{Kind: access.Namespace, ID: n.ID, NamespaceID: n.ID}, nil
+}
+
+// findArray looks up the array of a path, by name, UUID or storage URI.
+func (a *API) findArray(r *web.Request) (access.Object, error) {
+	return a.find(r, r.Param("array"), catalog.Array)
+}
+
+// findGroup looks up the group of a path.
+func (a *API) findGroup(r *web.Request) (access.Object, error) {
+	return a.find(r, r.Param("group"), catalog.Group)
+}
+
+func (a *API) find(r *web.Request, ref string, kind catalog.Kind) (access.Object, error) {
+	found, err := a.lookup(r.Context(), r.Param("namespace"), ref, kind)
+	if err != nil {
+		return access.Object{}, err
+	}
+	r.Found = found
+	return found.Object(), nil
+}
+
+// lookup returns the asset of a kind; one of another kind counts as absent.
+func (a *API) lookup(ctx context.Context, namespace, ref string, kind catalog.Kind) (catalog.Asset, error) {
+	n, err := a.accounts.Namespace(ctx, namespace)
+	if err != nil {
+		return catalog.Asset{}, err
+	}
+	found, err := a.catalog.Resolve(ctx, n.ID, ref)
+	if err == nil && found.Kind != kind {
+		err = catalog.ErrNotFound
+	}
+	return found, err
+}
+
+// asset returns what find found.
+func asset(r *web.Request) catalog.Asset { return r.Found.(catalog.Asset) }
+
+// sendMessage sends one whole Cap'n Proto message.
+func sendMessage(w http.ResponseWriter, body []byte) error {
+	w.Header().Set("Content-Type", "application/capnp")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, err := w.Write(body)
+	return err
+}
+
+// send sends the answer to a query. It is whole before its first byte goes out.
+func send(w http.ResponseWriter, reply *wire.Reply) error {
+	w.Header().Set("Content-Type", "application/capnp")
+	w.Header().Set("Content-Length", strconv.FormatInt(reply.Len(), 10))
+	_, err := reply.WriteTo(w)
+	return err
+}
+
+// message reads a request body that is one message.
+func (a *API) message(r *web.Request) ([]byte, error) {
+	if r.Header.Get("Content-Type") == "application/json" {
+		return nil, fmt.Errorf("%w: send rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
+	}
+	return io.ReadAll(r.Body)
+}

@@ -1,0 +1,245 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"azulejo/array"
+	"azulejo/condition"
+	"azulejo/internal/access"
+	"azulejo/internal/vault"
+	"azulejo/internal/web"
+	"azulejo/internal/wire"
+	"azulejo/query"
+	"azulejo/schema"
+)
+
+// queryOps are the rows of queries. Each route is served in /v1, /v2 and /v3 alike but for the framing: what /v1 answers
+// to a submit has no length before it (docs/decisions/020-query-routes.md).
+func (a *API) queryOps() []web.Operation {
+	var ops []web.Operation
+	for _, v := range []struct {
+		version string
+		submit  wire.Framing
+	}{{"/v1", wire.Bare}, {"/v2", wire.Prefixed}, {"/v3", wire.Prefixed}} {
+		path := v.version + "/arrays/{namespace}/{array}/query/"
+		id := func(name string) string { return name + v.version[1:] }
+		ops = append(ops,
+			a.query(id("submitQuery"), path+"submit", a.submit(v.submit, false)),
+			a.query(id("finalizeQuery"), path+"finalize", a.finalize),
+			a.query(id("submitAndFinalizeQuery"), path+"submit_and_finalize", a.submit(v.submit, true)),
+			a.query(id("estimateResultSizes"), path+"est_result_sizes", a.estimate),
+		)
+	}
+	return ops
+}
+
+// query is a row whose action depends on the type of the query.
+func (a *API) query(id, path string, handle web.Handler) web.Operation {
+	return web.Operation{ID: id, Method: http.MethodPost, Path: path, Action: access.ArrayRead, Also: []access.Action{access.ArrayWrite},
+		Refine: queryAction, Find: a.findArray, Handle: handle, MaxBody: a.limits.MessageBytes}
+}
+
+// queryActions are the values of the parameter "type" of a query and the action each one is.
+var queryActions = map[string]access.Action{
+	"READ": access.ArrayRead, "WRITE": access.ArrayWrite, "DELETE": access.ArrayWrite, "UPDATE": access.ArrayWrite,
+}
+
+// queryAction says what a query does, by its address alone; the body must agree (queryFits).
+func queryAction(r *web.Request) (access.Action, error) {
+	name := r.URL.Query().Get("type")
+	action, ok := queryActions[name]
+	if !ok {
+		return access.NoAction, fmt.Errorf("%w: type=%q is none of READ, WRITE, DELETE", web.ErrBadRequest, name)
+	}
+	return action, nil
+}
+
+// queryFits refuses a body that does something else than its address says.
+func queryFits(q *wire.Query, r *web.Request) error {
+	if name := r.URL.Query().Get("type"); q.Type.String() != name {
+		return fmt.Errorf("%w: the address says type=%s, the query is %v", web.ErrBadRequest, name, q.Type)
+	}
+	return nil
+}
+
+// interval reads the time range of an address: start_timestamp and end_timestamp in milliseconds, absent for the
+// beginning and now.
+func interval(r *web.Request) (array.Interval, error) {
+	at := array.Latest()
+	for name, bound := range map[string]*uint64{"start_timestamp": &at.Start, "end_timestamp": &at.End} {
+		text := r.URL.Query().Get(name)
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return at, fmt.Errorf("%w: %s=%q is not a time in milliseconds", web.ErrBadRequest, name, text)
+		}
+		*bound = n
+	}
+	return at, nil
+}
+
+// writeTime returns the timestamp of what is written in an interval: its end, or 0 for the time of writing.
+func writeTime(at array.Interval) uint64 {
+	if at.End == array.Now {
+		return 0
+	}
+	return at.End
+}
+
+// submit answers a query. last tells that the request ends a write in global order.
+func (a *API) submit(framing wire.Framing, last bool) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		at, err := interval(r)
+		if err != nil {
+			return err
+		}
+		arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
+		if err != nil {
+			return err
+		}
+		q, err := wire.DecodeQuery(r.Body, arr.Schema())
+		if err != nil {
+			return err
+		}
+		if err := queryFits(q, r); err != nil {
+			return err
+		}
+		switch q.Type {
+		case wire.ReadQuery:
+			return a.read(w, r, q, at, framing)
+		case wire.WriteQuery:
+			return a.write(w, r, q, at, framing, last)
+		}
+		return fmt.Errorf("%w: queries of type %v", access.ErrNotBuilt, q.Type)
+	}
+}
+
+// read answers a read query. A resumed one goes on with the fragments it began with, whatever came since.
+func (a *API) read(w http.ResponseWriter, r *web.Request, q *wire.Query, at array.Interval, framing wire.Framing) error {
+	arr, err := a.openForRead(r, q, at)
+	if err != nil {
+		return err
+	}
+	if err := a.checkCondition(r, arr, q.Read.Condition); err != nil {
+		return err
+	}
+	return arr.Read(r.Context(), q.Read, func(result *query.Result) error {
+		if result.Next != nil {
+			a.seal(r, result.Next)
+		}
+		reply, err := q.EncodeRead(framing, result)
+		if err != nil {
+			return err
+		}
+		return send(w, reply)
+	})
+}
+
+func (a *API) openForRead(r *web.Request, q *wire.Query, at array.Interval) (*vault.Array, error) {
+	if q.Read.Resume == nil {
+		return a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
+	}
+	if err := a.unseal(r, q.Read.Resume); err != nil {
+		return nil, err
+	}
+	return a.vault.Reopen(r.Context(), r.Grant, asset(r), at, q.Read.Resume.Fragments)
+}
+
+// checkCondition tells early, with the field's name, that a condition does not fit the array.
+func (a *API) checkCondition(r *web.Request, arr *vault.Array, c *condition.Node) error {
+	if c == nil {
+		return nil
+	}
+	s, err := arr.EnumerationsOf(r.Context(), c)
+	if err != nil {
+		return err
+	}
+	_, err = c.Check(s)
+	return err
+}
+
+// write carries out a write query and answers once its cells are on disk.
+func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, at array.Interval, framing wire.Framing, last bool) error {
+	if q.Layout == schema.GlobalOrder && !last {
+		return fmt.Errorf("%w: global order writes in several submits; write in row-major or unordered layout, or in one submit_and_finalize",
+			access.ErrNotBuilt)
+	}
+	if err := q.ReadColumns(r.Body, a.limits.MessageBytes); err != nil {
+		return err
+	}
+	arr, err := a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
+	if err != nil {
+		return err
+	}
+	q.Write.Timestamp = writeTime(at)
+	written, err := arr.Write(r.Context(), q.Write)
+	if err != nil {
+		return err
+	}
+	var made []query.Written
+	if written.Fragment != "" {
+		made = append(made, written)
+	}
+	reply, err := q.EncodeWritten(framing, made, "")
+	if err != nil {
+		return err
+	}
+	return send(w, reply)
+}
+
+// finalize answers what clients send after every write. The cells were committed by the submit, so the data that comes
+// along once more is not read.
+func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
+	at, err := interval(r)
+	if err != nil {
+		return err
+	}
+	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
+	if err != nil {
+		return err
+	}
+	q, err := wire.DecodeQuery(r.Body, arr.Schema())
+	if err != nil {
+		return err
+	}
+	if err := queryFits(q, r); err != nil {
+		return err
+	}
+	reply, err := q.EncodeDone(wire.Bare)
+	if err != nil {
+		return err
+	}
+	return send(w, reply)
+}
+
+// estimate answers how many bytes a read would return.
+func (a *API) estimate(w http.ResponseWriter, r *web.Request) error {
+	at, err := interval(r)
+	if err != nil {
+		return err
+	}
+	arr, err := a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
+	if err != nil {
+		return err
+	}
+	q, err := wire.DecodeQuery(r.Body, arr.Schema())
+	if err != nil {
+		return err
+	}
+	if q.Type != wire.ReadQuery {
+		return fmt.Errorf("%w: only reads have result sizes", web.ErrBadRequest)
+	}
+	sizes, err := arr.Estimate(r.Context(), q.Read)
+	if err != nil {
+		return err
+	}
+	body, err := q.EncodeEstimates(sizes)
+	if err != nil {
+		return err
+	}
+	return sendMessage(w, body)
+}

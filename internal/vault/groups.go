@@ -1,0 +1,64 @@
+package vault
+
+import (
+	"context"
+
+	"azulejo/format"
+	"azulejo/group"
+	"azulejo/internal/access"
+	"azulejo/internal/catalog"
+)
+
+// Group is a group opened under a grant, as it was in an interval of time.
+type Group struct {
+	grant access.Grant
+	asset catalog.Asset
+	group *group.Group
+}
+
+// OpenGroup opens a group for what the grant's action allows.
+func (v *Vault) OpenGroup(ctx context.Context, g access.Grant, a catalog.Asset, at group.Interval) (*Group, error) {
+	if err := permit(g, a, access.GroupRead, access.GroupWrite, access.GroupFind, access.GroupDelete); err != nil {
+		return nil, err
+	}
+	where, err := v.catalog.Locate(ctx, g, a)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := group.Open(ctx, v.fs, where.URI(), at)
+	if err != nil {
+		return nil, err
+	}
+	return &Group{grant: g, asset: a, group: opened}, nil
+}
+
+// Members returns the members, sorted by name, with their full URIs.
+func (g *Group) Members() []group.Member {
+	members := g.group.Members()
+	for i := range members {
+		members[i].URI = g.group.Resolve(members[i])
+		members[i].Relative = false
+	}
+	return members
+}
+
+// Metadata returns the group's metadata, sorted by key.
+func (g *Group) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
+	return g.group.Metadata(ctx)
+}
+
+// Update removes members, named or by URI, and adds others, all at one time in milliseconds, 0 for now.
+func (g *Group) Update(ctx context.Context, add []group.Member, remove []string, millis uint64) error {
+	if err := permit(g.grant, g.asset, access.GroupWrite); err != nil {
+		return err
+	}
+	return g.group.Update(ctx, add, remove, millis)
+}
+
+// PutMetadata writes changes of the group's metadata at a time in milliseconds, 0 for now.
+func (g *Group) PutMetadata(ctx context.Context, entries []format.MetadataEntry, millis uint64) error {
+	if err := permit(g.grant, g.asset, access.GroupWrite); err != nil {
+		return err
+	}
+	return g.group.PutMetadata(ctx, entries, millis)
+}

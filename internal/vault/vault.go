@@ -1,0 +1,136 @@
+// Package vault is the only door from the server to stored arrays and groups. It takes a grant and an asset and hands out
+// views made with that grant; no store and no URI leave it, so that whatever a grant withholds has no way round.
+//
+// A view does just what its grant's action allows: a grant to read opens no write. A grant that covers only a part of an
+// array is refused until views can apply it.
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"azulejo/array"
+	"azulejo/group"
+	"azulejo/internal/access"
+	"azulejo/internal/catalog"
+	"azulejo/schema"
+	"azulejo/vfs"
+)
+
+// Vault opens what the catalogue knows. It is safe for concurrent use.
+type Vault struct {
+	fs      vfs.FS
+	catalog *catalog.Catalog
+	cache   *array.Cache
+	limits  Limits
+	total   *gate
+}
+
+// Limits bound what queries may hold.
+type Limits struct {
+	// CacheBytes is what the cache of schemas and fragment footers may hold.
+	CacheBytes int64
+	// QueryBytes is what one query may hold, TotalBytes all that run at once.
+	QueryBytes, TotalBytes int64
+}
+
+// New returns the vault over a catalogue whose assets lie in fs.
+func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
+	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes)}
+}
+
+// permit refuses a grant that is for another asset, for none of the actions, or for a part of the asset.
+func permit(g access.Grant, a catalog.Asset, actions ...access.Action) error {
+	for _, action := range actions {
+		if g.Action() != action {
+			continue
+		}
+		if err := g.Permits(action, a.ID); err != nil {
+			return err
+		}
+		if !g.Everything() {
+			return fmt.Errorf("%w: a restricted grant cannot be applied yet", access.ErrDenied)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: the grant is for another action", access.ErrDenied)
+}
+
+// CreateArray makes an array and its catalogue entry; both or neither. The grant is for creating in a namespace.
+func (v *Vault) CreateArray(ctx context.Context, g access.Grant, n catalog.NewAsset, s *schema.Array) (catalog.Asset, error) {
+	n.Kind, n.ArrayType = catalog.Array, TypeName(s.Type)
+	return v.catalog.Create(ctx, g, n, func(ctx context.Context, at catalog.Location) error {
+		return array.Create(ctx, v.fs, at.URI(), s)
+	})
+}
+
+// RegisterArray gives an array that exists in storage a catalogue entry. The error wraps catalog.ErrNotFound when there
+// is none.
+func (v *Vault) RegisterArray(ctx context.Context, g access.Grant, n catalog.NewAsset) (catalog.Asset, error) {
+	n.Kind = catalog.Array
+	return v.catalog.Register(ctx, g, n, func(ctx context.Context, at catalog.Location) (bool, error) {
+		return array.Exists(ctx, v.fs, at.URI())
+	})
+}
+
+// DeleteArray removes an array and its catalogue entry.
+func (v *Vault) DeleteArray(ctx context.Context, g access.Grant, a catalog.Asset) error {
+	return v.catalog.Delete(ctx, g, a, func(ctx context.Context, at catalog.Location) error {
+		return v.remove(ctx, catalog.Array, at)
+	})
+}
+
+// CreateGroup makes a group and its catalogue entry; both or neither.
+func (v *Vault) CreateGroup(ctx context.Context, g access.Grant, n catalog.NewAsset) (catalog.Asset, error) {
+	n.Kind = catalog.Group
+	return v.catalog.Create(ctx, g, n, func(ctx context.Context, at catalog.Location) error {
+		return group.Create(ctx, v.fs, at.URI())
+	})
+}
+
+// RegisterGroup gives a group that exists in storage a catalogue entry.
+func (v *Vault) RegisterGroup(ctx context.Context, g access.Grant, n catalog.NewAsset) (catalog.Asset, error) {
+	n.Kind = catalog.Group
+	return v.catalog.Register(ctx, g, n, func(ctx context.Context, at catalog.Location) (bool, error) {
+		return group.Exists(ctx, v.fs, at.URI())
+	})
+}
+
+// DeleteGroup removes a group and its catalogue entry, not its members.
+func (v *Vault) DeleteGroup(ctx context.Context, g access.Grant, a catalog.Asset) error {
+	return v.catalog.Delete(ctx, g, a, func(ctx context.Context, at catalog.Location) error {
+		return v.remove(ctx, catalog.Group, at)
+	})
+}
+
+// Recover ends the creations and deletions that a crash interrupted; to be called before the server serves.
+func (v *Vault) Recover(ctx context.Context) error {
+	return v.catalog.Recover(ctx, func(ctx context.Context, kind catalog.Kind, at catalog.Location) (bool, error) {
+		if kind == catalog.Group {
+			return group.Exists(ctx, v.fs, at.URI())
+		}
+		return array.Exists(ctx, v.fs, at.URI())
+	}, v.remove)
+}
+
+func (v *Vault) remove(ctx context.Context, kind catalog.Kind, at catalog.Location) error {
+	var err error
+	if kind == catalog.Group {
+		err = group.Delete(ctx, v.fs, at.URI())
+	} else {
+		err = array.Delete(ctx, v.fs, at.URI())
+	}
+	if errors.Is(err, array.ErrNotFound) || errors.Is(err, group.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// TypeName returns "dense" or "sparse".
+func TypeName(t schema.ArrayType) string {
+	if t == schema.Sparse {
+		return "sparse"
+	}
+	return "dense"
+}
