@@ -56,6 +56,10 @@ func (r *reader) one(ctx context.Context, c *testCase, i int) error {
 		return unsupported("encryption")
 	}
 	root, err := filepath.Abs(filepath.Join(r.corpus, c.Dir))
+	if err == nil {
+		// Absolute members name the real directory.
+		root, err = filepath.EvalSymlinks(root)
+	}
 	if err != nil {
 		return err
 	}
