@@ -169,7 +169,10 @@ func (f *fragmentCheck) field(files []dataFile, fd schema.Field, slot int) []dat
 	varSize := func(tile int) uint64 { return sizes[tile] }
 	n := len(files)
 	files = f.add(files, slot, format.VarFile, foot.Parts.VarOffsets, foot.VarSizes, s.FieldFilters(fd), fd.Type, fd.Type.Size(), varSize)
-	if len(files) > n && files[n].codec.TakesOffsets() {
+	if len(files) == n {
+		return files // whether the values keep the offsets is not known either
+	}
+	if files[n].codec.TakesOffsets() {
 		files[n].texts, files[n].cells = true, cells
 		return f.add(files, slot, format.FixedFile, foot.Parts.TileOffsets, foot.FileSizes, s.OffsetsFilters, datatype.Uint64, 8,
 			func(int) uint64 { return 0 })
