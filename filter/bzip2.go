@@ -1,10 +1,7 @@
 package filter
 
 import (
-	"bytes"
-	stdbzip2 "compress/bzip2"
 	"fmt"
-	"io"
 
 	"github.com/dsnet/compress/bzip2"
 )
@@ -36,13 +33,8 @@ func (b bzip2Block) compress(_ *work, dst, src []byte) ([]byte, error) {
 }
 
 func (bzip2Block) decompress(_ *work, dst, src []byte) error {
-	r := stdbzip2.NewReader(bytes.NewReader(src))
-	if _, err := io.ReadFull(r, dst); err != nil {
+	if err := bunzip2(dst, src); err != nil {
 		return corrupt(err)
-	}
-	var more [1]byte
-	if n, err := r.Read(more[:]); n != 0 || err != io.EOF {
-		return fmt.Errorf("%w: the stream goes on after %d bytes: %v", ErrCorrupt, len(dst), err)
 	}
 	return nil
 }

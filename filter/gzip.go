@@ -1,9 +1,7 @@
 package filter
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
@@ -61,38 +59,9 @@ func (g gzipBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 	return dst, err
 }
 
-// gzipDecoder is a reusable reader with its source.
-type gzipDecoder struct {
-	io.ReadCloser
-	src bytes.Reader
-}
-
-var gzipDecoders sync.Pool
-
 func (gzipBlock) decompress(_ *work, dst, src []byte) error {
-	d, ok := gzipDecoders.Get().(*gzipDecoder)
-	if !ok {
-		d = new(gzipDecoder)
-		d.src.Reset(src)
-		r, err := zlib.NewReader(&d.src)
-		if err != nil {
-			return corrupt(err)
-		}
-		d.ReadCloser = r
-	} else {
-		d.src.Reset(src)
-		if err := d.ReadCloser.(zlib.Resetter).Reset(&d.src, nil); err != nil {
-			gzipDecoders.Put(d)
-			return corrupt(err)
-		}
-	}
-	defer gzipDecoders.Put(d)
-	if _, err := io.ReadFull(d, dst); err != nil {
+	if err := inflate(dst, src); err != nil {
 		return corrupt(err)
-	}
-	var more [1]byte
-	if n, err := d.Read(more[:]); n != 0 || err != io.EOF {
-		return fmt.Errorf("%w: the stream goes on after %d bytes: %v", ErrCorrupt, len(dst), err)
 	}
 	return nil
 }

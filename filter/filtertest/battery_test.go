@@ -1,0 +1,34 @@
+package filtertest
+
+import (
+	"testing"
+
+	"azulejo/datatype"
+	"azulejo/filter"
+)
+
+func TestEveryFilterIsInTheBattery(t *testing.T) {
+	in := map[filter.Code]bool{}
+	for _, s := range Specs() {
+		in[s.Code] = true
+	}
+	for c := filter.Code(0); c < 255; c++ {
+		if c.Supported() != in[c] {
+			t.Errorf("%s: supported %v, in the battery %v", c, c.Supported(), in[c])
+		}
+	}
+}
+
+func TestBattery(t *testing.T) {
+	for _, p := range Pipelines() {
+		t.Run(Name(p), func(t *testing.T) {
+			for typ := datatype.Type(0); typ.Valid(); typ++ {
+				t.Run(typ.String(), func(t *testing.T) { Run(t, p, typ, 1) })
+			}
+			t.Run("3 x INT32", func(t *testing.T) { Run(t, p, datatype.Int32, 3) })
+			t.Run("5 x UINT8", func(t *testing.T) { Run(t, p, datatype.Uint8, 5) })
+			t.Run("texts", func(t *testing.T) { RunTexts(t, p, datatype.StringASCII) })
+			t.Run("UTF-8 texts", func(t *testing.T) { RunTexts(t, p, datatype.StringUTF8) })
+		})
+	}
+}
