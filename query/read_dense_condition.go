@@ -1,0 +1,179 @@
+package query
+
+import (
+	"context"
+
+	"azulejo/condition"
+	"azulejo/fragment"
+	"azulejo/schema"
+)
+
+// evaluate makes the mask of the cells that satisfy the condition. Cells that no fragment wrote count as satisfying it:
+// they hold the fill value either way.
+func (j *denseJob) evaluate(ctx context.Context) error {
+	if j.cond == nil {
+		return nil
+	}
+	mask, err := j.room(int(j.n))
+	if err != nil {
+		return err
+	}
+	fillCells(mask, []byte{1})
+	j.mask = mask
+	return parallel(ctx, j.threads, len(j.units), func(ctx context.Context, i int) error {
+		u := &j.units[i]
+		for _, piece := range j.plan.visible(u, func(*denseFragment) bool { return true }) {
+			if piece.frag == nil {
+				continue
+			}
+			if err := j.evaluatePiece(ctx, u, &piece); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// evaluatePiece evaluates the condition on the cells that one fragment shows of a unit.
+func (j *denseJob) evaluatePiece(ctx context.Context, u *denseUnit, piece *pieces) error {
+	verdict, err := j.judgeDense(ctx, piece)
+	if err != nil || verdict == condition.All {
+		return err
+	}
+	sink := &boxSink{dst: j.mask, width: 1}
+	from, to := j.plan.hull(u, piece, sink)
+	if verdict == condition.None {
+		for _, c := range sink.copies {
+			c.fill(j.mask, []byte{0})
+		}
+		return nil
+	}
+	cells, err := j.lend(to - from)
+	if err != nil {
+		return err
+	}
+	defer j.giveBack(&cells)
+	fillCells(cells.b.B, []byte{1})
+	if err := j.conditionOn(ctx, u, piece, from, to, cells.b.B); err != nil {
+		return err
+	}
+	sink.Take(from, to, cells.b.B)
+	return nil
+}
+
+// hull makes the walks over the boxes of a piece and returns the first cell of the tile they want and the one behind the
+// last.
+func (p *densePlan) hull(u *denseUnit, piece *pieces, sink *boxSink) (from, to int) {
+	for i := range piece.boxes {
+		c := p.newBoxCopy(u.tile, &piece.boxes[i])
+		if i == 0 || c.srcAt < from {
+			from = c.srcAt
+		}
+		to = max(to, c.last())
+		sink.copies = append(sink.copies, c)
+	}
+	return from, to
+}
+
+// conditionOn evaluates the condition on the cells of a tile from up to but not including to.
+func (r *reading) conditionOn(ctx context.Context, u *denseUnit, piece *pieces, from, to int, mask []byte) error {
+	fields := r.cond.Fields()
+	cols := make([]condition.Column, len(fields))
+	var tiles []*fragment.Tile
+	defer func() {
+		for _, t := range tiles {
+			t.Release()
+		}
+	}()
+	for k := range fields {
+		f := &fields[k]
+		if f.Dimension {
+			cols[k].Data = tileCoords(piece.frag, r.schema, u.tile, f, from, to)
+			continue
+		}
+		source, err := sourceOf(piece.frag.Reader, f)
+		if err != nil {
+			return err
+		}
+		if source == nil {
+			cols[k].Missing = true
+			continue
+		}
+		t, err := source.ReadTile(ctx, &r.files, piece.tile, fragment.Everything)
+		if err != nil {
+			return err
+		}
+		tiles = append(tiles, t)
+		cols[k] = tileColumn(t, f, from, to)
+	}
+	return r.cond.Evaluate(cols, mask)
+}
+
+// tileColumn returns the cells of a tile from up to but not including to.
+func tileColumn(t *fragment.Tile, f *schema.Field, from, to int) condition.Column {
+	c := condition.Column{Data: t.Data}
+	if f.Var() {
+		c.Offsets = t.Offsets[from:min(to+1, len(t.Offsets))]
+	} else {
+		c.Data = t.Data[from*f.CellSize() : to*f.CellSize()]
+	}
+	if f.Nullable {
+		if t.Validity != nil {
+			c.Validity = t.Validity[from:to]
+		} else {
+			c.Validity = make([]byte, to-from)
+			fillCells(c.Validity, []byte{1})
+		}
+	}
+	return c
+}
+
+// tileCoords returns the coordinates along one dimension of cells of a tile, in the tile's order.
+func tileCoords(f *denseFragment, s *schema.Array, tile []uint64, field *schema.Field, from, to int) []byte {
+	grid, err := schema.NewGrid(s)
+	if err != nil {
+		return nil
+	}
+	d, stride := field.Index, uint64(1)
+	n := len(s.Domain.Dimensions)
+	for k := n - 1; k >= 0; k-- {
+		e := along(k, n, s.CellOrder)
+		if e == d {
+			break
+		}
+		stride *= grid.Extent[e]
+	}
+	out := make([]byte, 0, (to-from)*field.CellSize())
+	for cell := uint64(from); cell < uint64(to); cell++ {
+		out = append(out, grid.Coord(d, tile[d]*grid.Extent[d]+cell/stride%grid.Extent[d])...)
+	}
+	return out
+}
+
+// judgeDense asks the statistics of a tile what they tell about the condition.
+func (r *reading) judgeDense(ctx context.Context, piece *pieces) (condition.Verdict, error) {
+	fields := r.cond.Fields()
+	bounds := make([]condition.Bounds, len(fields))
+	for k := range fields {
+		f := &fields[k]
+		if f.Dimension {
+			continue
+		}
+		source, err := sourceOf(piece.frag.Reader, f)
+		if err != nil || source == nil {
+			return condition.Some, err
+		}
+		if f.Var() || f.Type.Kind().Float() || f.CellValNum != 1 {
+			continue
+		}
+		if bounds[k].Min, bounds[k].Max, err = source.MinMax(ctx, piece.tile); err != nil {
+			return condition.Some, err
+		}
+		if f.Nullable && source.Nullable {
+			if bounds[k].Nulls, bounds[k].NullsKnown, err = source.Nulls(ctx, piece.tile); err != nil {
+				return condition.Some, err
+			}
+		}
+	}
+	return r.cond.Prune(piece.frag.TileCells(piece.tile), bounds), nil
+}
