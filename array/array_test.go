@@ -404,3 +404,45 @@ func TestCacheServesImmutableFiles(t *testing.T) {
 		t.Errorf("%d reads without a cache", n)
 	}
 }
+
+// vanishing is a file system in which another process vacuums the oldest fragment after the first listing of commits.
+type vanishing struct {
+	vfs.FS
+	once   sync.Once
+	vacuum func()
+}
+
+func (v *vanishing) List(ctx context.Context, dir string) ([]vfs.Entry, error) {
+	list, err := v.FS.List(ctx, dir)
+	if vfs.Base(dir) == "__commits" {
+		v.once.Do(v.vacuum)
+	}
+	return list, err
+}
+
+func TestOpenDuringAVacuum(t *testing.T) {
+	ctx := context.Background()
+	disk := mem.New()
+	must(t, array.Create(ctx, disk, uri, newSchema()))
+	must(t, write(ctx, disk, 1, 1))
+	must(t, write(ctx, disk, 2, 2))
+	a, err := array.Open(ctx, disk, uri, array.Latest())
+	must(t, err)
+	pin := a.Pin()
+	vacuum := func() {
+		must(t, disk.Remove(ctx, vfs.Join(uri, "__commits", pin[0]+".wrt")))
+		must(t, disk.Remove(ctx, vfs.Join(uri, "__fragments", pin[0])))
+	}
+	b, err := array.Open(ctx, &vanishing{FS: disk, vacuum: vacuum}, uri, array.Latest())
+	if err != nil || !reflect.DeepEqual(b.Pin(), pin[1:]) {
+		t.Errorf("%v, %v", b, err)
+	}
+	if _, err := array.Open(ctx, disk, uri, array.Latest(), array.WithFragments(pin)); !errors.Is(err, array.ErrSnapshotLost) {
+		t.Error(err)
+	}
+	// A commit without its fragment is damage.
+	must(t, disk.Remove(ctx, vfs.Join(uri, "__fragments", pin[1])))
+	if _, err := array.Open(ctx, disk, uri, array.Latest()); !errors.Is(err, array.ErrCorrupt) {
+		t.Error(err)
+	}
+}

@@ -16,6 +16,9 @@ const fragmentMetadataFile = fragment.MetadataFile
 // parallelOpens bounds the fragments whose footers are read at a time.
 const parallelOpens = 16
 
+// openTries bounds how often an array is listed again because files disappear.
+const openTries = 3
+
 // footerMemory estimates the memory of a fragment's reader with all that it may load, in multiples of the size of its
 // metadata file, which is mostly compressed lists of numbers.
 const footerMemory = 4
@@ -57,11 +60,16 @@ func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Optio
 	for _, opt := range opts {
 		opt(&o)
 	}
-	a, err := open(ctx, fs, uri, at, &o)
-	if err != nil {
-		return nil, classify(err)
+	for try := 1; ; try++ {
+		a, err := open(ctx, fs, uri, at, &o)
+		if err == nil {
+			return a, nil
+		}
+		// A file that was listed and is gone may have been vacuumed meanwhile; then a new listing does not have it.
+		if try == openTries || !errors.Is(err, vfs.ErrNotExist) {
+			return nil, classify(err)
+		}
 	}
-	return a, nil
 }
 
 func open(ctx context.Context, fs vfs.FS, uri string, at Interval, o *options) (*Array, error) {
@@ -110,14 +118,32 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 		return err
 	}
 	a.fragments = make([]*fragment.Reader, len(live))
-	return inParallel(len(live), func(i int) error {
+	var missing []int
+	for i, l := range live {
+		if r, ok := a.cache.get(vfs.Join(a.URI, l.path)); ok {
+			a.fragments[i], _ = r.(*fragment.Reader)
+		}
+		if a.fragments[i] == nil {
+			missing = append(missing, i)
+		}
+	}
+	err = inParallel(len(missing), func(i int) error {
 		var err error
-		a.fragments[i], err = a.openFragment(ctx, live[i])
+		a.fragments[missing[i]], err = a.openFragment(ctx, live[missing[i]])
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	for _, r := range a.fragments {
+		if err := a.readable(r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// inParallel runs do for every number below n, a bounded number at a time, and returns the first error.
+// inParallel runs do for every number below n, a bounded number at a time, and returns the error of the lowest number.
 func inParallel(n int, do func(i int) error) error {
 	if n == 1 {
 		return do(0)
@@ -133,7 +159,12 @@ func inParallel(n int, do func(i int) error) error {
 		})
 	}
 	wg.Wait()
-	return errors.Join(errs...)
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // pinned looks up the fragments of an earlier snapshot in the order given.
@@ -153,7 +184,7 @@ func (a *Array) pinned(ctx context.Context, names []string) ([]located, error) {
 	return live, nil
 }
 
-// openFragment returns the reader of a fragment and refuses what cannot be read.
+// openFragment reads the footer of a fragment.
 func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, error) {
 	uri := vfs.Join(a.URI, l.path)
 	r, err := load(a.cache, uri, func() (*fragment.Reader, int64, error) {
@@ -167,24 +198,25 @@ func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, 
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
 	}
-	if err != nil {
-		return nil, err
-	}
-	feature := ""
-	switch f := r.Footer(); {
+	return r, err
+}
+
+// readable refuses fragments that do not fit the array or hold what this build cannot read.
+func (a *Array) readable(r *fragment.Reader) error {
+	f, class, what := r.Footer(), ErrUnsupported, ""
+	switch {
 	case f.HasDeletes:
-		feature = "fragments with delete metadata"
+		what = "fragments with delete metadata"
 	case f.HasTimestamps:
-		feature = "fragments with cell timestamps"
+		what = "fragments with cell timestamps"
 	case f.Dense != (a.Schema.Type == schema.Dense):
-		return nil, &Error{"open", uri, fmt.Errorf("%w: dense and sparse fragments mixed", ErrCorrupt)}
+		class, what = ErrCorrupt, "dense and sparse fragments are mixed"
 	case len(f.Schema.Domain.Dimensions) != len(a.Schema.Domain.Dimensions):
-		return nil, &Error{"open", uri, fmt.Errorf("%w: the fragment's schema has other dimensions", ErrCorrupt)}
+		class, what = ErrCorrupt, "the fragment's schema has other dimensions"
+	default:
+		return nil
 	}
-	if feature != "" {
-		return nil, &Error{"open", uri, fmt.Errorf("%w: %s", ErrUnsupported, feature)}
-	}
-	return r, nil
+	return &Error{"open", r.URI(), fmt.Errorf("%w: %s", class, what)}
 }
 
 // Vacuumed returns the names of committed fragments that vacuum files hide from the snapshot, sorted.

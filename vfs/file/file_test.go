@@ -118,3 +118,15 @@ func TestSweep(t *testing.T) {
 		t.Errorf("left: %v", des)
 	}
 }
+
+func FuzzPath(f *testing.F) {
+	for _, uri := range []string{"/a", "file:///a/../b", "file://host/x", "s3://b", "/a\x00"} {
+		f.Add(uri)
+	}
+	f.Fuzz(func(t *testing.T, uri string) {
+		p, err := Path(uri)
+		if err == nil && (!filepath.IsAbs(p) || filepath.Clean(p) != p || strings.IndexByte(p, 0) >= 0) {
+			t.Errorf("%q gives %q", uri, p)
+		}
+	})
+}
