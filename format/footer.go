@@ -49,7 +49,8 @@ type Footer struct {
 	HasTimestamps bool
 	HasDeletes    bool
 	// FileSizes, VarSizes and ValiditySizes have the sizes in bytes of every slot's data files; VarSizes is 0 for fixed
-	// fields, whose FileSizes are the values' file, and for var fields FileSizes is the offsets' file.
+	// fields, whose FileSizes are the values' file, and for var fields FileSizes is the offsets' file. ValiditySizes are
+	// all 0 before version 7.
 	FileSizes, VarSizes, ValiditySizes []uint64
 	// Parts says where in the file the generic tiles begin.
 	Parts Parts
@@ -278,6 +279,7 @@ func (d *footerDecoder) lists() {
 	f, n := &d.f, uint64(d.slots.Len())
 	f.FileSizes = d.U64s("file sizes", n)
 	f.VarSizes = d.varList("var file sizes", n)
+	f.ValiditySizes = make([]uint64, n)
 	if d.has(nullableFeature) {
 		f.ValiditySizes = d.U64s("validity file sizes", n)
 	}

@@ -75,5 +75,6 @@ func readOldest(r *bin.Reader, m *FragmentMetadata) {
 	}
 	m.LastTileCells = r.U64("cells of the last tile")
 	m.FileSizes = r.U64s("file sizes", uint64(attributes)+1)
+	m.ValiditySizes = make([]uint64, attributes+1)
 	m.VarSizes = append(r.U64s("var file sizes", uint64(attributes)), 0)
 }

@@ -51,7 +51,7 @@ func DecodeMetadata(file []byte) ([]MetadataEntry, error) {
 		if !e.Deleted {
 			e.Type = datatype.Type(r.U8("type"))
 			e.Num = r.U32("number of values")
-			if r.Err() == nil && !e.Type.Valid() {
+			if !e.Type.Valid() {
 				r.Failf("type", "%w: unknown datatype %d of key %q", ErrCorrupt, uint8(e.Type), e.Key)
 				break
 			}
