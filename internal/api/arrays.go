@@ -63,7 +63,7 @@ func (a *API) createArray(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	_, s, err := wire.DecodeCreate(body)
+	s, err := wire.DecodeSchema(body)
 	if err != nil {
 		return err
 	}

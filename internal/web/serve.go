@@ -64,13 +64,13 @@ func (s *Server) run(w *recorder, r *Request) error {
 	if err := s.limitBody(w, r); err != nil {
 		return err
 	}
+	if err := s.mayBegin(r); err != nil {
+		return err
+	}
 	if err := s.refine(r); err != nil {
 		return err
 	}
-	if err := access.ScopeAllows(r.Subject, r.Action); err != nil {
-		if errors.Is(err, access.ErrScope) {
-			s.Tokens.Denied(r.Subject, r.Action, r.origin)
-		}
+	if err := s.mayDo(r, r.Action); err != nil {
 		return err
 	}
 	if err := s.find(r); err != nil {
@@ -105,6 +105,27 @@ func (s *Server) identify(r *Request) error {
 		return access.ErrUnauthenticated
 	}
 	return nil
+}
+
+// mayBegin refuses a credential whose scope allows none of the row's actions,
+// before the body is looked at to choose among them.
+func (s *Server) mayBegin(r *Request) error {
+	for _, a := range r.Op.Also {
+		if access.ScopeAllows(r.Subject, a) == nil {
+			return nil
+		}
+	}
+	return s.mayDo(r, r.Op.Action)
+}
+
+// mayDo asks whether the credential's scope allows an action, and notes a
+// refusal in the audit log.
+func (s *Server) mayDo(r *Request, a access.Action) error {
+	err := access.ScopeAllows(r.Subject, a)
+	if errors.Is(err, access.ErrScope) {
+		s.Tokens.Denied(r.Subject, a, r.origin)
+	}
+	return err
 }
 
 // limitBody refuses a body that says it is too long before reading any of it,
