@@ -243,7 +243,7 @@ func (j *denseJob) applyMask(o *outField, c *Column) {
 // has reports whether a fragment holds cells of the array's field.
 func has(field *schema.Field) func(f *denseFragment) bool {
 	return func(f *denseFragment) bool {
-		s, err := sourceOf(f.Reader, field)
+		s, err := fieldIn(f.Reader, field)
 		return err == nil && s != nil
 	}
 }
@@ -258,7 +258,7 @@ func (j *denseJob) copyFixed(ctx context.Context, u *denseUnit, o *outField, kin
 		var source *fragment.Field
 		if piece.frag != nil {
 			var err error
-			if source, err = sourceOf(piece.frag.Reader, &o.Field); err != nil {
+			if source, err = fieldIn(piece.frag.Reader, &o.Field); err != nil {
 				return err
 			}
 			if kind == format.ValidityFile && !source.Nullable {

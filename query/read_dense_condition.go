@@ -91,7 +91,7 @@ func (r *reading) conditionOn(ctx context.Context, u *denseUnit, piece *pieces, 
 			cols[k].Data = tileCoords(piece.frag, r.schema, u.tile, f, from, to)
 			continue
 		}
-		source, err := sourceOf(piece.frag.Reader, f)
+		source, err := fieldIn(piece.frag.Reader, f)
 		if err != nil {
 			return err
 		}
@@ -159,7 +159,7 @@ func (r *reading) judgeDense(ctx context.Context, piece *pieces) (condition.Verd
 		if f.Dimension {
 			continue
 		}
-		source, err := sourceOf(piece.frag.Reader, f)
+		source, err := fieldIn(piece.frag.Reader, f)
 		if err != nil || source == nil {
 			return condition.Some, err
 		}

@@ -89,7 +89,7 @@ func (j *denseJob) measureUnit(ctx context.Context, i int, v *varField, o *outFi
 		p := varPiece{pieces: piece}
 		if piece.frag != nil {
 			var err error
-			if p.source, err = sourceOf(piece.frag.Reader, &o.Field); err != nil {
+			if p.source, err = fieldIn(piece.frag.Reader, &o.Field); err != nil {
 				return err
 			}
 			parts := fragment.Offsets

@@ -350,7 +350,7 @@ func (r *reading) tileBytes(o *outField, t *tileRef) (uint64, bool) {
 	if !o.Var() {
 		return uint64(t.cells) * uint64(o.width), true
 	}
-	source, err := sourceOf(r.fragments[t.frag], &o.Field)
+	source, err := fieldIn(r.fragments[t.frag], &o.Field)
 	if err != nil {
 		return 0, false
 	}
@@ -399,7 +399,7 @@ func (r *reading) slabDirect(ctx context.Context, s *slab, o *outField, column *
 	size := uint64(0)
 	for i, t := range s.tiles {
 		all[i] = i
-		source, err := sourceOf(r.fragments[t.frag], &o.Field)
+		source, err := fieldIn(r.fragments[t.frag], &o.Field)
 		if err != nil {
 			return err
 		}

@@ -212,7 +212,7 @@ func (r *reading) judgeTiles(ctx context.Context, f *fragment.Reader, tiles []*t
 	sources := make([]*fragment.Field, len(fields))
 	for i := range fields {
 		var err error
-		if sources[i], err = sourceOf(f, &fields[i]); err != nil || sources[i] == nil {
+		if sources[i], err = fieldIn(f, &fields[i]); err != nil || sources[i] == nil {
 			return err
 		}
 	}
@@ -249,9 +249,9 @@ func boundsOf(ctx context.Context, f *fragment.Reader, field *schema.Field, sour
 	return b, err
 }
 
-// sourceOf returns the field of a fragment that holds the cells of the array's field, loaded; nil when the fragment lacks
+// fieldIn returns the field of a fragment that holds the cells of the array's field, loaded; nil when the fragment lacks
 // it or has another one of that name.
-func sourceOf(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
+func fieldIn(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
 	s, ok, err := f.Field(field.Name)
 	if err != nil || !ok {
 		return nil, err

@@ -196,7 +196,7 @@ func (run *slabRun) newColumnOf(f *schema.Field) (*slabColumn, error) {
 		if i > 0 && tiles[i-1].frag == t.frag {
 			c.sources[i] = c.sources[i-1]
 		} else {
-			s, err := sourceOf(run.fragments[t.frag], f)
+			s, err := fieldIn(run.fragments[t.frag], f)
 			if err != nil {
 				return nil, err
 			}
