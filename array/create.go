@@ -24,8 +24,7 @@ const claimAge = 15 * time.Second
 const maxClaims = 100
 
 // Create makes an array: its folders, the files of the schema's loaded enumerations and, last, its schema file, with
-// which it exists. Enumerations without a File get one; the timestamps in s.Name are used when it is set, else the
-// clock's. Of several calls for one URI at a time at most one succeeds, the others get ErrExists. Leftovers of a
+// which it exists. Every enumeration gets a new File; the timestamps in s.Name are used when it is set, else the clock's. Of several calls for one URI at a time at most one succeeds, the others get ErrExists. Leftovers of a
 // deletion or creation that was interrupted are removed. The error wraps ErrExists, ErrInvalid or ErrUnsupported.
 func Create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
 	return classify(create(ctx, fs, vfs.Trim(uri), s))
@@ -51,12 +50,18 @@ func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
 	if err := vacant(ctx, fs, uri, root); err != nil {
 		return err
 	}
-	claim, err := claim(ctx, fs, uri, root)
+	claims, err := claim(ctx, fs, uri)
 	if err != nil {
 		return err
 	}
 	err = createClaimed(ctx, fs, uri, s)
-	return errors.Join(err, fs.Remove(context.WithoutCancel(ctx), claim))
+	if err != nil {
+		claims = claims[len(claims)-1:] // the others are for the next one to step over
+	}
+	for _, c := range claims {
+		err = errors.Join(err, fs.Remove(context.WithoutCancel(ctx), c))
+	}
+	return err
 }
 
 // vacant returns an error when there is an array or a group.
@@ -75,28 +80,29 @@ func vacant(ctx context.Context, fs vfs.FS, uri string, root []vfs.Entry) error 
 	return nil
 }
 
-// claim makes a claim on the URI and returns its file.
-func claim(ctx context.Context, fs vfs.FS, uri string, root []vfs.Entry) (string, error) {
+// claim makes a claim on the URI and returns its file as the last one of those of abandoned claims.
+func claim(ctx context.Context, fs vfs.FS, uri string) (files []string, err error) {
 	now := time.Now()
 	for n := range maxClaims {
 		file := vfs.Join(uri, claimFile+strconv.Itoa(n))
+		files = append(files, file)
 		err := vfs.WriteAll(ctx, fs, file, strconv.AppendInt(nil, now.UnixMilli(), 10))
 		if !errors.Is(err, vfs.ErrExist) {
-			return file, err
+			return files, err
 		}
 		content, err := vfs.ReadAll(ctx, fs, file)
 		if errors.Is(err, vfs.ErrNotExist) {
 			break // its owner is done just now
 		}
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		made, err := strconv.ParseInt(string(content), 10, 64)
 		if err == nil && now.Sub(time.UnixMilli(made)) < claimAge {
 			break
 		}
 	}
-	return "", &Error{"create", uri, fmt.Errorf("array %w: it is being created", ErrExists)}
+	return nil, &Error{"create", uri, fmt.Errorf("array %w: it is being created", ErrExists)}
 }
 
 // createClaimed makes the array, unless it was made before the claim.
@@ -148,9 +154,8 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, en
 			continue
 		}
 		stored := *e
-		if _, err := format.ParseName(stored.File); err != nil || exists(ctx, fs, vfs.Join(uri, enumerationsDir, stored.File)) {
-			stored.File = format.NewEnumerationName()
-		}
+		// A name of our own: caches rely on names that no other content ever had, and the caller's may come from afar.
+		stored.File = format.NewEnumerationName()
 		c.EnumerationFiles[name] = stored.File
 		content, err := format.EncodeEnumeration(&stored)
 		if err == nil {
@@ -173,12 +178,6 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, en
 	}
 	name := format.NewName(start, end, 0).String()
 	return name, vfs.WriteAll(ctx, fs, vfs.Join(uri, schemaDir, name), content)
-}
-
-// exists reports whether there is a file, such as an earlier try left behind.
-func exists(ctx context.Context, fs vfs.FS, uri string) bool {
-	_, err := vfs.Size(ctx, fs, uri)
-	return err == nil
 }
 
 // begin adds a writer with the content of a new file to ws.

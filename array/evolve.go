@@ -55,14 +55,13 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 	return err
 }
 
-// withFiles returns copies of enumerations with a file name each, a new one where it has none, and adds them to byName.
+// withFiles returns copies of enumerations with a new file name each, which telling them apart needs before they are
+// stored, and adds them to byName.
 func withFiles(list []*schema.Enumeration, byName map[string]*schema.Enumeration) []*schema.Enumeration {
 	copies := make([]*schema.Enumeration, len(list))
 	for i, x := range list {
 		c := *x
-		if _, err := format.ParseName(c.File); err != nil {
-			c.File = format.NewEnumerationName()
-		}
+		c.File = format.NewEnumerationName()
 		copies[i], byName[c.Name] = &c, &c
 	}
 	return copies
