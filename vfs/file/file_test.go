@@ -113,9 +113,19 @@ func TestSweep(t *testing.T) {
 	if err := New().Sweep(ctx, root, time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	if err := New().RemoveEmpty(ctx, root); err != nil {
+		t.Fatal(err)
+	}
 	des, _ := os.ReadDir(root)
 	if len(des) != 2 || des[0].Name() != TempPrefix+"new" || des[1].Name() != "other" {
 		t.Errorf("left: %v", des)
+	}
+	litter := filepath.Join(root, "other", TempPrefix+"old")
+	if err := errors.Join(os.Mkdir(litter, 0o755), os.Chtimes(litter, old, old), New().RemoveEmpty(ctx, root+"/other")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(root + "/other"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a directory with litter was kept: %v", err)
 	}
 }
 

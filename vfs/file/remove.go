@@ -48,21 +48,31 @@ func remove(p string) error {
 	return os.RemoveAll(temp)
 }
 
-// RemoveEmpty implements vfs.EmptyRemover.
-func (*FS) RemoveEmpty(ctx context.Context, dir string) error {
+// RemoveEmpty implements vfs.EmptyRemover. What Sweep would remove after a minute does not keep a directory.
+func (s *FS) RemoveEmpty(ctx context.Context, dir string) error {
 	p, err := begin(ctx, "remove directory", dir)
 	if err != nil {
 		return err
 	}
-	switch err := syscall.Rmdir(p); {
+	err = syscall.Rmdir(p)
+	if filled(err) {
+		if err := s.Sweep(ctx, dir, time.Minute); err != nil {
+			return err
+		}
+		err = syscall.Rmdir(p)
+	}
+	switch {
 	case err == nil:
 		return fault("remove directory", dir, syncDir(filepath.Dir(p)))
-	case errors.Is(err, syscall.ENOTEMPTY), errors.Is(err, syscall.EEXIST), errors.Is(err, os.ErrNotExist):
+	case filled(err), errors.Is(err, os.ErrNotExist):
 		return nil
 	default:
 		return fault("remove directory", dir, err)
 	}
 }
+
+// filled reports whether a directory could not be removed because something is in it.
+func filled(err error) bool { return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) }
 
 // Sweep removes temporary files and directories that a crash left directly in dir and that were not touched for the
 // given time. Nothing else does: writers never look at one another's files.
