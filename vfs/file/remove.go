@@ -72,7 +72,9 @@ func (s *FS) RemoveEmpty(ctx context.Context, dir string) error {
 }
 
 // filled reports whether a directory could not be removed because something is in it.
-func filled(err error) bool { return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) }
+func filled(err error) bool {
+	return errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST)
+}
 
 // Sweep removes temporary files and directories that a crash left directly in dir and that were not touched for the
 // given time. Nothing else does: writers never look at one another's files.
