@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -31,12 +32,24 @@ type uriArg struct {
 	At  uint64 `help:"Open as of this time in milliseconds since 1970; now when absent."`
 }
 
+// local returns a path or file URI as the storage backend takes it, with paths below the working directory made absolute.
+func local(uri string) (string, error) {
+	if strings.Contains(uri, "://") {
+		return uri, nil
+	}
+	return filepath.Abs(uri)
+}
+
 func (a uriArg) open(ctx context.Context, opts ...array.Option) (*array.Array, error) {
 	at := array.Latest()
 	if a.At != 0 {
 		at.End = a.At
 	}
-	return array.Open(ctx, file.New(), a.URI, at, opts...)
+	uri, err := local(a.URI)
+	if err != nil {
+		return nil, err
+	}
+	return array.Open(ctx, file.New(), uri, at, opts...)
 }
 
 type arraySchema struct{ uriArg }
@@ -155,19 +168,19 @@ type arrayCheck struct{ uriArg }
 
 // Run is called by the command line parser.
 func (c *arrayCheck) Run(ctx context.Context) error {
-	faults := 0
-	err := array.Check(ctx, file.New(), c.URI, func(fault error) {
-		faults++
-		fmt.Println(fault)
-	})
+	uri, err := local(c.URI)
 	if err != nil {
 		return err
 	}
-	if faults > 0 {
-		fmt.Fprintf(os.Stderr, "azulejo: %d faults in %s; restore the files named from a copy\n", faults, c.URI)
+	checked, err := array.Check(ctx, file.New(), uri, func(d array.Damage) { fmt.Println(d) })
+	if err != nil {
+		return err
+	}
+	if checked.Damaged > 0 {
+		fmt.Fprintf(os.Stderr, "azulejo: %d faults in %s; restore the files named from a copy\n", checked.Damaged, c.URI)
 		return errReported
 	}
-	fmt.Println("no faults found")
+	fmt.Printf("no faults in %d fragments, %d tiles, %d bytes\n", checked.Fragments, checked.Tiles, checked.NBytes)
 	return nil
 }
 

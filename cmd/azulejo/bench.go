@@ -89,6 +89,10 @@ type benchJob struct {
 
 func (c *benchCommand) prepare(ctx context.Context) (*benchJob, error) {
 	job := &benchJob{benchCommand: c, fs: file.New()}
+	var err error
+	if c.URI, err = local(c.URI); err != nil {
+		return nil, err
+	}
 	arr, err := array.Open(ctx, job.fs, c.URI, array.Latest(), array.SchemaOnly())
 	if err != nil {
 		return nil, err
