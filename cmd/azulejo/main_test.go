@@ -90,7 +90,7 @@ func locateScript(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("none of %d arrays in %s is of the kind %s", len(schemas), args[2], args[1])
 }
 
-// damageScript flips a bit in the middle of the one file that a pattern matches.
+// damageScript flips a bit in the first byte of the one file that a pattern matches.
 func damageScript(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: damage pattern")
@@ -102,7 +102,7 @@ func damageScript(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	content, err := os.ReadFile(names[0])
 	ts.Check(err)
-	content[len(content)/2] ^= 0x10
+	content[0] ^= 0x10
 	ts.Check(os.WriteFile(names[0], content, 0o600))
 }
 
