@@ -11,7 +11,8 @@ type verifier struct {
 }
 
 // verify checks the message b, of which MessageLength is len(b): every pointer stays inside its segment, every list has
-// room for its elements, there are no capabilities and no lists of empty elements, nesting and total size are bounded.
+// room for its elements, there are no capabilities and no lists of bits or of empty elements, nesting and total size are
+// bounded.
 func verify(b []byte) error {
 	v := verifier{segments: splitSegments(b), budget: int64(len(b)/8)*amplification + 64}
 	if len(v.segments[0]) < 8 {
@@ -130,8 +131,9 @@ func (v *verifier) pointers(segment uint32, at, n int64, depth int) error {
 	return nil
 }
 
-// listBits has the width in bits of an element by the code in a list pointer; the codes 6 and 7 are pointers and structs.
-var listBits = [6]int64{0, 1, 8, 16, 32, 64}
+// elementSize has the bytes of an element by the code in a list pointer. Lists of bits (code 1) do not occur in the
+// protocol; 6 and 7 are pointers and structs.
+var elementSize = [6]int64{2: 1, 3: 2, 4: 4, 5: 8}
 
 // list checks a list that begins at a word of a segment.
 func (v *verifier) list(w uint64, segment uint32, at int64, depth int) error {
@@ -144,13 +146,12 @@ func (v *verifier) list(w uint64, segment uint32, at int64, depth int) error {
 			return err
 		}
 		return v.pointers(segment, at, n, depth+1)
-	case 0:
+	case 0, 1:
 		if n != 0 {
-			return malformed("list of %d empty elements", n)
+			return malformed("list of %d empty elements or bits", n)
 		}
-		return nil
 	}
-	return v.charge(segment, at, (n*listBits[code]+63)/64)
+	return v.charge(segment, at, (n*elementSize[code]+7)/8)
 }
 
 // structs checks a list of structs of n words, which begins with a word that says their size and number.
