@@ -150,6 +150,16 @@ func TestDenseSchemaValues(t *testing.T) {
 	}
 }
 
+func TestLabelVectors(t *testing.T) {
+	want := []schema.DimensionLabel{
+		{Name: "position", URI: "__labels/l0", Relative: true, Attribute: "label", Order: schema.DecreasingData, Type: datatype.Float64, CellValNum: 1},
+		{Name: "name", URI: "__labels/l1", Relative: true, Attribute: "label", Order: schema.IncreasingData, Type: datatype.StringASCII, CellValNum: datatype.VarNum},
+	}
+	if got := readSchema(t, "vectors/labels/schema0.tdb").Labels; !reflect.DeepEqual(got, want) {
+		t.Errorf("labels %+v", got)
+	}
+}
+
 func TestEnumerationVectors(t *testing.T) {
 	a := readSchema(t, "vectors/enumerations/schema1.tdb")
 	labels := map[string][]string{}

@@ -150,6 +150,14 @@ def make_schemas():
     keep_schemas("enumerations", path)
 
 
+    path = fresh("labels")
+    dom = tiledb.Domain(tiledb.Dim("x", domain=(1, 9), tile=3, dtype="int32"))
+    d = dom.dim(0)
+    tiledb.Array.create(path, tiledb.ArraySchema(domain=dom, attrs=[tiledb.Attr("a", dtype="int32")], dim_labels={0: {
+        "position": d.create_label_schema("decreasing", np.float64), "name": d.create_label_schema("increasing", "ascii")}}))
+    keep_schemas("labels", path)
+
+
 def make_metadata():
     path = fresh("meta")
     dom = tiledb.Domain(tiledb.Dim("d", domain=(0, 9), tile=10, dtype="int32"))
