@@ -1,8 +1,8 @@
 package wire
 
 import (
+	"bytes"
 	"strconv"
-	"strings"
 
 	"azulejo/internal/wire/capnp"
 )
@@ -16,8 +16,8 @@ type Config map[string]string
 const cursorKey = "azulejo.cursor"
 
 // kept tells which entries of the client's configuration are read.
-func kept(key string) bool {
-	return strings.HasPrefix(key, "sm.") && key != "sm.encryption_key" || strings.HasPrefix(key, "rest.load_")
+func kept(key []byte) bool {
+	return bytes.HasPrefix(key, []byte("sm.")) && string(key) != "sm.encryption_key" || bytes.HasPrefix(key, []byte("rest.load_"))
 }
 
 // decodeConfig reads the entries a server may act upon and, separately, the cursor.
@@ -30,13 +30,13 @@ func decodeConfig(p *place, m capnp.Config, err error) (c Config, cursor string)
 	p = p.at("entries")
 	for i := range p.length(entries, err) {
 		kv := entries.At(i)
-		key, err := kv.Key()
+		key, err := kv.KeyBytes()
 		p.check(err)
 		switch {
-		case key == cursorKey:
+		case string(key) == cursorKey:
 			cursor, err = kv.Value()
 		case kept(key):
-			c[key], err = kv.Value()
+			c[string(key)], err = kv.Value()
 		}
 		p.check(err)
 	}
