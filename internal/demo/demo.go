@@ -268,10 +268,11 @@ ctx = tiledb.Ctx({"rest.server_address": ` + quote(s.Base) + `,
                   "rest.token": ` + quote(s.Token) + `})
 
 with tiledb.open("tiledb://` + s.Namespace + `/us_states", ctx=ctx) as A:
-    print(A.df["Idaho":"Maine"])                      # a slice by name
+    print(A.df["Idaho":"Maine"])                                  # a slice by name
+    print(A.query(attrs=["murder"], cond="murder > 10").df[:])    # a condition, evaluated by the server
 with tiledb.open("tiledb://` + s.Namespace + `/us_economy", ctx=ctx) as A:
-    print(A.query(attrs=["year", "quarter", "realgdp"], cond="unemp > 9").df[:])
+    print(A.query(attrs=["year", "quarter", "realgdp", "unemp"]).df[198:202])   # rows 198 to 202, four of 14 columns
 with tiledb.open("tiledb://` + s.Namespace + `/china_photo", ctx=ctx) as A:
-    print(A[100:102, 200:203, :])                     # a window of the photograph
+    print(A[100:102, 200:203, :]["intensity"])                    # a window of the photograph
 `
 }
