@@ -157,6 +157,9 @@ func aggregate(ctx context.Context, a *array.Array, rd *read) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(res.Columns) != len(q.Aggregates) {
+		return nil, fmt.Errorf("%d columns for %d aggregates", len(res.Columns), len(q.Aggregates))
+	}
 	out := []object{}
 	for i, agg := range q.Aggregates {
 		out = append(out, describeAggregate(a.Schema, agg, res.Columns[i]))

@@ -78,7 +78,7 @@ func TestKilledServerKeepsWhatItAcknowledged(t *testing.T) {
 		}
 	}
 	t.Logf("%d writes were acknowledged in %d rounds", done, rounds)
-	if done < rounds*writers {
+	if done < 10*rounds {
 		t.Errorf("only %d writes were acknowledged: the kills came too early to show anything", done)
 	}
 	s.Script(t, "testdata/killed.py", 3*time.Minute)

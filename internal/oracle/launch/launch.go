@@ -32,15 +32,22 @@ const (
 // readyPrefix begins the line that a server prints when it serves.
 const readyPrefix = "azulejo: ready on "
 
-// limits of a server's life.
+// limits of a build and of a server's life.
 const (
+	buildLimit = 15 * time.Minute
 	startLimit = 30 * time.Second
 	stopLimit  = 20 * time.Second
 )
 
-// Binary builds the program and returns its path. Test processes share the result: the compiler's cache makes a second
-// build cheap, and a program that a server still runs is never overwritten, for each content has a name of its own.
-func Binary(ctx context.Context) (string, error) {
+// Binary builds the program, once per test process, and returns its path. Test processes share the result: the compiler's
+// cache makes a second build cheap, and a program that a server still runs is never overwritten, for each content has a
+// name of its own.
+var Binary = sync.OnceValues(build)
+
+func build() (string, error) {
+	// The first caller's test may end before others that wait for the same build.
+	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
+	defer cancel()
 	var path string
 	err := pyenv.Locked(ctx, "binary", func(cache string) error {
 		dir, err := os.MkdirTemp(cache, "link-")
@@ -49,8 +56,8 @@ func Binary(ctx context.Context) (string, error) {
 		}
 		defer os.RemoveAll(dir) // best effort: only disk space is lost
 		built := filepath.Join(dir, "azulejo")
-		build := pyenv.Program{Path: "go", Args: []string{"build", "-o", built, "azulejo/cmd/azulejo"}, Limit: 15 * time.Minute}
-		if _, err := build.Run(ctx); err != nil {
+		link := pyenv.Program{Path: "go", Args: []string{"build", "-o", built, "azulejo/cmd/azulejo"}, Limit: buildLimit}
+		if _, err := link.Run(ctx); err != nil {
 			return err
 		}
 		id, err := pyenv.Program{Path: "go", Args: []string{"tool", "buildid", built}}.Run(ctx)
@@ -115,7 +122,7 @@ type Options struct {
 // with what it logged.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
-	binary, err := Binary(t.Context())
+	binary, err := Binary()
 	if err != nil {
 		t.Fatalf("building azulejo: %v", err)
 	}
@@ -138,8 +145,8 @@ func Start(t testing.TB, o Options) *Server {
 		if err := s.Stop(); err != nil {
 			t.Errorf("stopping azulejo: %v", err)
 		}
-		if t.Failed() {
-			t.Logf("log of the server:\n%s", s.log.tail(4000))
+		if log := s.log.troubles(4000); t.Failed() && log != "" {
+			t.Logf("warnings and errors of the server:\n%s", log)
 		}
 	})
 	if s.Token, err = s.NewToken(t.Context(), `{"name":"oracle"}`); err != nil {
@@ -270,8 +277,13 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
-// tail returns the last n bytes.
-func (l *logBuffer) tail(n int) string {
-	s := l.String()
-	return s[max(0, len(s)-n):]
+// troubles returns the last n bytes of what is not said at level INFO.
+func (l *logBuffer) troubles(n int) string {
+	var out strings.Builder
+	for line := range strings.Lines(l.String()) {
+		if !strings.Contains(line, "level=INFO") {
+			out.WriteString(line)
+		}
+	}
+	return out.String()[max(0, out.Len()-n):]
 }

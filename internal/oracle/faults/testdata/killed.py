@@ -18,7 +18,7 @@ class Killed(Scenario):
             rounds = json.load(f)
         yield "ours-client/every round", lambda: [self.check(r, site.uri(r["array"]), client) for r in rounds]
         yield "ours-libtiledb/every round", lambda: [self.check(r, site.directory(r["array"]), local) for r in rounds]
-        yield "ours-made/created arrays open", lambda: [self.empty(name) for r in rounds for name in r["made"]]
+        yield "ours-made/created arrays open", lambda: [self.empty(name) for r in rounds for name in r["made"] or []]
 
     def check(self, seen, uri, ctx):
         with tiledb.open(uri, ctx=ctx) as a:

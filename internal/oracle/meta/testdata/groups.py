@@ -85,46 +85,41 @@ class Groups(Scenario):
 
 
 class GroupDirectory(Scenario):
-    """libtiledb opens the directory of a group made through the server, and the server one that libtiledb made."""
-
-    kind = "groups"
-
-    def write(self, uri, ctx):
-        tiledb.group_create(uri, ctx=ctx)
-        with tiledb.Group(uri, "w", ctx=ctx) as g:
-            g.meta["n"] = 5
-            g.meta["s"] = "text"
-
-    def check(self, uri, ctx):
-        with tiledb.Group(uri, ctx=ctx) as g:
-            assert dict(g.meta) == {"n": 5, "s": "text"} and len(g) == 0
-
-
-class GroupMembersOnDisk(Scenario):
-    """The member list that the server keeps is one that libtiledb reads."""
+    """A group at a storage URI: libtiledb opens the directory and writes to it, and both see what the other wrote."""
 
     ways, modes = ("ours",), ("server",)
 
     def steps(self):
         site, ctx = self.site, self.site.client()
+        directory = os.path.join(site.dir, "groups", "on-disk")
+        uri, name = f"tiledb://{site.namespace}/file://{directory}", site.uri("on-disk")
 
         def write():
-            tiledb.group_create(site.uri("on-disk"), ctx=ctx)
+            tiledb.group_create(uri, ctx=ctx)
             for k in range(3):
                 tiledb.from_numpy(site.uri(f"disk-member-{k}"), np.full(4, k), ctx=ctx).close()
-            with tiledb.Group(site.uri("on-disk"), "w", ctx=ctx) as g:
+            with tiledb.Group(name, "w", ctx=ctx) as g:
+                g.meta["n"] = 5
                 for k in range(3):
                     g.add(site.uri(f"disk-member-{k}"), name=f"m{k}")
 
         def read():
-            directory = site.directory("on-disk", "groups")
             assert os.path.isdir(os.path.join(directory, "__group")), directory
             with tiledb.Group(directory) as g:
-                assert sorted(m.name for m in g) == ["m0", "m1", "m2"]
+                assert sorted(m.name for m in g) == ["m0", "m1", "m2"] and dict(g.meta) == {"n": 5}
+
+        def libtiledb_writes():
+            with tiledb.Group(directory, "w") as g:
+                g.remove("m1")
+                g.meta["s"] = "text"
+            with tiledb.Group(name, ctx=ctx) as g:
+                assert sorted(m.name for m in g) == ["m0", "m2"] and dict(g.meta) == {"n": 5, "s": "text"}
+                same(tiledb.open(g["m2"].uri, ctx=ctx)[:], np.full(4, 2))
 
         yield "ours/write", write
         yield "ours/libtiledb reads", read
+        yield "ours/libtiledb writes, the client reads", libtiledb_writes
 
 
 if __name__ == "__main__":
-    main([Groups, GroupDirectory, GroupMembersOnDisk])
+    main([Groups, GroupDirectory])
