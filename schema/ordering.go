@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 
 	"azulejo/datatype"
@@ -150,41 +151,81 @@ func (o *Ordering) Sort(k *Keys) []int {
 			return order
 		}
 	}
-	spare := make([]int, k.n)
-	for p := len(k.nums) - 1; p >= 0; p-- {
-		order, spare = radixSort(order, spare, k.nums[p])
+	words := pack(k.nums)
+	pairs, spare := make([]pair, k.n), make([]pair, k.n)
+	for w := len(words) - 1; w >= 0; w-- {
+		for i, at := range order {
+			pairs[i] = pair{words[w][at], at}
+		}
+		pairs, spare = radixSort(pairs, spare)
+		for i := range pairs {
+			order[i] = pairs[i].at
+		}
 	}
 	return order
 }
 
-// radixSort sorts positions by their number, stably, byte by byte from the least; bytes that are the same in all numbers
-// cost nothing but a look. It returns the sorted slice and the other one.
-func radixSort(order, spare []int, nums []uint64) (sorted, other []int) {
-	all, none := uint64(0), ^uint64(0)
-	for _, v := range nums {
-		all |= v
-		none &= v
+// pair is a key on its way to its place, with the position of its cell.
+type pair struct {
+	key uint64
+	at  int
+}
+
+// pack joins columns of numbers into as few columns as their ranges allow; comparing the joined columns in turn is
+// comparing the given ones in turn. Single columns are returned as they are.
+func pack(nums [][]uint64) [][]uint64 {
+	var words [][]uint64
+	var word []uint64
+	room := 0
+	for _, col := range nums {
+		lo, hi := slices.Min(col), slices.Max(col)
+		width := bits.Len64(hi - lo)
+		if width > room {
+			word, room = make([]uint64, len(col)), 64
+			words = append(words, word)
+		}
+		room -= width
+		for i, v := range col {
+			word[i] = word[i]<<width | (v - lo)
+		}
 	}
+	return words
+}
+
+// radixBits is the number of bits that a pass of the radix sort looks at.
+const radixBits = 11
+
+// radixSort sorts by key, stably, from the least bits; bits that are the same in all keys cost nothing but a look. It
+// returns the sorted slice and the other one.
+func radixSort(pairs, spare []pair) (sorted, other []pair) {
+	all, none := uint64(0), ^uint64(0)
+	for i := range pairs {
+		all |= pairs[i].key
+		none &= pairs[i].key
+	}
+	const mask = 1<<radixBits - 1
 	varying := all &^ none
-	for shift := 0; shift < 64; shift += 8 {
-		if varying>>shift&0xFF == 0 {
+	for shift := 0; shift < 64; shift += radixBits {
+		if varying>>shift&mask == 0 {
 			continue
 		}
-		var at [257]int
-		for _, i := range order {
-			at[int(byte(nums[i]>>shift))+1]++
+		var at [1 << radixBits]int
+		for i := range pairs {
+			at[pairs[i].key>>shift&mask]++
 		}
-		for b := 1; b < 256; b++ {
-			at[b] += at[b-1]
+		sum := 0
+		for b, n := range at {
+			at[b] = sum
+			sum += n
 		}
-		for _, i := range order {
-			b := byte(nums[i] >> shift)
-			spare[at[b]] = i
+		for _, p := range pairs {
+			b := p.key >> shift & mask
+			spare[at[b]] = p
 			at[b]++
 		}
-		order, spare = spare, order
+		pairs, spare = spare, pairs
 	}
-	return order, spare
+	return pairs, spare
 }
 
 // prefixes sets each number to the first eight bytes of a text, the first one most significant.
