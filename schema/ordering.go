@@ -180,7 +180,7 @@ func pack(nums [][]uint64) [][]uint64 {
 	for _, col := range nums {
 		lo, hi := slices.Min(col), slices.Max(col)
 		width := bits.Len64(hi - lo)
-		if width > room {
+		if word == nil || width > room {
 			word, room = make([]uint64, len(col)), 64
 			words = append(words, word)
 		}
