@@ -122,10 +122,16 @@ func dimensionWidth(d *schema.Dimension) int {
 	return d.Type.Size()
 }
 
+// anyWidth is the slotWidth of the zipped coordinates' slot. libtiledb takes its cells for as many coordinates of the first
+// dimension's type as there are dimensions, and stores that many zeros per tile, or none; nobody reads them.
+const anyWidth = -1
+
 // slotWidth returns the bytes of a cell of a slot, 0 for var fields.
 func (f *Footer) slotWidth(slot int) int {
 	s := f.Slots()
 	switch {
+	case slot == s.Coords():
+		return anyWidth
 	case slot < s.attributes:
 		if field := f.Schema.AttributeField(slot); !field.Var() {
 			return field.CellSize()
@@ -139,7 +145,8 @@ func (f *Footer) slotWidth(slot int) int {
 	return 8
 }
 
-// readTileValues reads mins or maxes whose values are width bytes wide, or texts when width is 0.
+// readTileValues reads mins or maxes whose values are width bytes wide, texts when width is 0, or whatever divides into
+// tiles when it is anyWidth.
 func (f *Footer) readTileValues(payload []byte, width int) (TileValues, error) {
 	r := bin.NewReader(payload)
 	nFixed, nVar := r.U64("size of fixed"), r.U64("size of var")
@@ -147,6 +154,8 @@ func (f *Footer) readTileValues(payload []byte, width int) (TileValues, error) {
 	tiles := f.tiles
 	if r.Err() == nil && nFixed > 0 {
 		switch {
+		case width == anyWidth && (tiles == 0 || nFixed%tiles != 0):
+			r.Failf("fixed", "%w: %d bytes for %d tiles", ErrCorrupt, nFixed, tiles)
 		case width > 0 && (nFixed/uint64(width) != tiles || nFixed%uint64(width) != 0):
 			r.Failf("fixed", "%w: %d bytes for %d tiles of %d", ErrCorrupt, nFixed, tiles, width)
 		case width == 0 && (nFixed/8 != tiles || nFixed%8 != 0 || !ascending(v.Fixed, nVar)):

@@ -188,6 +188,17 @@ func TestTileValues(t *testing.T) {
 	}
 }
 
+// TestCoordinatesSlot takes zeros of any width in the unused slot, as libtiledb's depends on the dimensions.
+func TestCoordinatesSlot(t *testing.T) {
+	f := &Footer{Version: Version, Schema: oldArray(), tiles: 3}
+	for n, ok := range map[int]bool{0: true, 3: true, 12: true, 24: true, 13: false} {
+		w := append(binary.LittleEndian.AppendUint64(nil, uint64(n)), make([]byte, 8+n)...)
+		if _, err := f.DecodeTileValues(tile(t, w), f.Slots().Coords()); (err == nil) != ok {
+			t.Errorf("%d bytes: error %v", n, err)
+		}
+	}
+}
+
 // TestFooterTail decodes footers from tails of every length and wants the missing length said.
 func TestFooterTail(t *testing.T) {
 	for _, v := range fragmentVectors(t) {

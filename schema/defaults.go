@@ -36,11 +36,9 @@ func compressor(c filter.Code) filter.Pipeline {
 }
 
 // FillExtents gives every dimension of numbers that has no tile extent one that covers its whole domain, as libtiledb does
-// when it creates an array that is not in Hilbert order. It replaces the dimensions by new ones.
+// when it creates an array. Whole numbers wrap in their own width: -128..126 gets -1, which stands for 255. It replaces
+// the dimensions by new ones. Dimensions must have their domains.
 func (a *Array) FillExtents() {
-	if a.CellOrder == Hilbert {
-		return
-	}
 	dims := append([]Dimension(nil), a.Domain.Dimensions...)
 	for i := range dims {
 		d := &dims[i]

@@ -7,8 +7,8 @@ import (
 
 // Evolve returns a new schema with the changes of e applied in libtiledb's order (add and extend enumerations, add and
 // drop attributes, drop enumerations, expand the current domain), checked, with an empty Name and the version of the old
-// one; a is left as it is, and memory is shared. Enumerations that are added or extended must have their new File set,
-// and those that e extends must be loaded in a. The error wraps ErrInvalid.
+// one; a is left as it is, and memory is shared. Enumerations that are added or extended may get their File before, or from
+// the caller afterwards; those that e extends must be loaded in a. The error wraps ErrInvalid.
 func (a *Array) Evolve(e Evolution) (*Array, error) {
 	b := *a
 	b.Name = ""
@@ -71,7 +71,7 @@ func (a *Array) extendEnumerations(e Evolution) error {
 			return err
 		}
 		for name, file := range a.EnumerationFiles {
-			if file == ext.File {
+			if file == ext.File && file != "" {
 				return invalid("enumeration %q: the file %q belongs to %q already", ext.Name, file, name)
 			}
 		}

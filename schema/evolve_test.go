@@ -35,6 +35,12 @@ func TestEvolve(t *testing.T) {
 	if old.Enumerations["colours"].Len() != 2 || len(old.Attributes) != 2 || len(old.EnumerationNames) != 1 {
 		t.Error("the old schema has changed")
 	}
+	nameless := Evolution{ExtendEnumerations: []*Enumeration{
+		colours("", "red", "green", "blue", "black"), {Name: "sizes", Type: datatype.Int8, CellValNum: 1, Data: []byte{1, 2, 3}},
+	}}
+	if e, err := got.Evolve(nameless); err != nil || e.Enumerations["sizes"].Len() != 3 {
+		t.Errorf("two extensions whose files are named later: %v", err)
+	}
 	if _, err := got.Evolve(Evolution{DropAttributes: []string{"c"}, DropEnumerations: []string{"sizes"}}); err != nil {
 		t.Error(err)
 	}
