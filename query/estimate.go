@@ -17,8 +17,8 @@ type Size struct {
 	Data, Offsets, Validity uint64
 }
 
-// Estimate returns how many bytes each of q's fields would need, in their order, and those of all attributes and, in
-// sparse arrays, dimensions when q names none. Fixed fields of dense arrays are exact; values of var-sized fields are the
+// Estimate returns how many bytes each of q's fields would need, in their order, and those of all attributes and dimensions
+// when q names none. Fixed fields of dense arrays are exact; values of var-sized fields are the
 // share of each tile that is selected; cells of sparse arrays are those of all tiles that may have some, without regard
 // for duplicates. Conditions are not taken into account. Errors are those of Run.
 func Estimate(ctx context.Context, a *array.Array, q *Read) (sizes []Size, err error) {
@@ -42,13 +42,12 @@ func Estimate(ctx context.Context, a *array.Array, q *Read) (sizes []Size, err e
 	return r.estimateSparse(ctx)
 }
 
-// everyField asks for all attributes and, in sparse arrays, dimensions.
+// everyField asks for all attributes and dimensions, dense arrays' too: a client that reads coordinates and finds no size
+// for them takes memory without end.
 func everyField(s *schema.Array) []Want {
 	var fields []Want
 	for _, name := range s.FieldNames() {
-		if f, _ := s.Field(name); !f.Dimension || s.Type == schema.Sparse {
-			fields = append(fields, Want{Name: name})
-		}
+		fields = append(fields, Want{Name: name})
 	}
 	return fields
 }
