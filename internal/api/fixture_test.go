@@ -41,9 +41,16 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	w := newWorldIn(t, t.TempDir(), t.TempDir())
+	w.t = t
+	return w
+}
+
+// newWorldIn is newWorld for tests and benchmarks, with the data and the allowed directory given.
+func newWorldIn(t testing.TB, dir, allowed string) *world {
+	t.Helper()
 	ctx := context.Background()
-	dir := t.TempDir()
-	allowed, err := filepath.EvalSymlinks(t.TempDir())
+	allowed, err := filepath.EvalSymlinks(allowed)
 	must(t, err)
 	d, err := db.Open(ctx, filepath.Join(dir, "azulejo.db"))
 	must(t, err)
@@ -53,7 +60,7 @@ func newWorld(t *testing.T) *world {
 	assets, err := catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
 	must(t, err)
 	store := vault.New(file.New(), assets, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
-	w := &world{t: t, tokens: tokens, allowed: allowed}
+	w := &world{tokens: tokens, allowed: allowed}
 	w.api = New(Parts{Accounts: accounts, Tokens: tokens, Catalog: assets, Vault: store, Key: bytes.Repeat([]byte{7}, 32), Limits: Limits{MessageBytes: 16 << 20}})
 	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: tokens, Accounts: accounts, Classes: Classes()}, w.api.Operations())
 	must(t, err)
@@ -69,7 +76,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

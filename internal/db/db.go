@@ -37,7 +37,7 @@ var (
 // DB is the open database. It is safe for concurrent use.
 type DB struct {
 	write *sql.DB // exactly one connection
-	read  *sql.DB // read-only connections
+	read  *reader // read-only connections
 }
 
 // Querier is what a query needs: a Tx, or the pool of readers.
@@ -73,11 +73,13 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := migrate(ctx, d.write, migrations()); err != nil {
 		return nil, errors.Join(err, d.write.Close())
 	}
-	if d.read, err = sql.Open("sqlite", dsn(path, "query_only(1)")); err != nil {
+	pool, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("database: %w", err), d.write.Close())
 	}
-	d.read.SetMaxOpenConns(readers)
-	d.read.SetMaxIdleConns(readers)
+	pool.SetMaxOpenConns(readers)
+	pool.SetMaxIdleConns(readers)
+	d.read = newReader(pool)
 	return d, nil
 }
 
@@ -95,7 +97,7 @@ func dsn(path string, pragmas ...string) string {
 func (d *DB) Read() Querier { return d.read }
 
 // Ping reports whether the database answers.
-func (d *DB) Ping(ctx context.Context) error { return d.read.PingContext(ctx) }
+func (d *DB) Ping(ctx context.Context) error { return d.read.pool.PingContext(ctx) }
 
 // Update runs fn in one write transaction and commits it durably if fn returns
 // nil, else rolls it back and returns fn's error unchanged.

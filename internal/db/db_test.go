@@ -51,7 +51,7 @@ func TestDurabilitySettings(t *testing.T) {
 			t.Errorf("%s = %q, %v; want %q", pragma, got, err, want)
 		}
 	}
-	if _, err := d.read.Exec("DELETE FROM namespaces"); err == nil {
+	if _, err := d.read.pool.Exec("DELETE FROM namespaces"); err == nil {
 		t.Error("a reader could write")
 	}
 }
