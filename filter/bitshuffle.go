@@ -75,6 +75,9 @@ func (s bitshuffle) each(dst, src []byte, f func(dst, src []byte, width int)) {
 // bytes of each byte position: bytes are gathered by transposing squares of 8 words as bytes, bits by transposing the
 // 8 words of a byte position as bits.
 func shuffleBits(dst, src []byte, width int) {
+	if shuffleBitsFast(dst, src, width) {
+		return
+	}
 	rows := len(src) / width / 8
 	var t [64]uint64
 	r := 0
@@ -114,6 +117,9 @@ func shuffleBits(dst, src []byte, width int) {
 
 // unshuffleBits undoes shuffleBits.
 func unshuffleBits(dst, src []byte, width int) {
+	if unshuffleBitsFast(dst, src, width) {
+		return
+	}
 	rows := len(src) / width / 8
 	var t [64]uint64
 	r := 0

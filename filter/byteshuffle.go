@@ -80,15 +80,16 @@ func shuffleBytes(dst, src []byte, width int) {
 	n := len(src) / width
 	whole := n * width
 	copy(dst[whole:], src[whole:])
+	done := shuffleFast(dst, src, width, n)
 	switch width {
 	case 1:
 		copy(dst, src)
 	case 2:
-		shuffle2(dst[:whole], src[:whole], n)
+		shuffle2(dst[:whole], src[:whole], n, done)
 	case 4:
-		shuffle4(dst[:whole], src[:whole], n)
+		shuffle4(dst[:whole], src[:whole], n, done)
 	case 8:
-		shuffle8(dst[:whole], src[:whole], n)
+		shuffle8(dst[:whole], src[:whole], n, done)
 	}
 }
 
@@ -97,63 +98,64 @@ func unshuffleBytes(dst, src []byte, width int) {
 	n := len(src) / width
 	whole := n * width
 	copy(dst[whole:], src[whole:])
+	done := unshuffleFast(dst, src, width, n)
 	switch width {
 	case 1:
 		copy(dst, src)
 	case 2:
-		unshuffle2(dst[:whole], src[:whole], n)
+		unshuffle2(dst[:whole], src[:whole], n, done)
 	case 4:
-		unshuffle4(dst[:whole], src[:whole], n)
+		unshuffle4(dst[:whole], src[:whole], n, done)
 	case 8:
-		unshuffle8(dst[:whole], src[:whole], n)
+		unshuffle8(dst[:whole], src[:whole], n, done)
 	}
 }
 
-func shuffle2(dst, src []byte, n int) {
+func shuffle2(dst, src []byte, n, done int) {
 	p0, p1 := dst[:n], dst[n:][:n]
-	for i := range p0 {
+	for i := done; i < len(p0); i++ {
 		v := binary.LittleEndian.Uint16(src[2*i:])
 		p0[i], p1[i] = byte(v), byte(v>>8)
 	}
 }
 
-func shuffle4(dst, src []byte, n int) {
+func shuffle4(dst, src []byte, n, done int) {
 	p0, p1, p2, p3 := dst[:n], dst[n:][:n], dst[2*n:][:n], dst[3*n:][:n]
-	for i := range p0 {
+	for i := done; i < len(p0); i++ {
 		v := binary.LittleEndian.Uint32(src[4*i:])
 		p0[i], p1[i], p2[i], p3[i] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
 	}
 }
 
-func shuffle8(dst, src []byte, n int) {
+func shuffle8(dst, src []byte, n, done int) {
 	p0, p1, p2, p3 := dst[:n], dst[n:][:n], dst[2*n:][:n], dst[3*n:][:n]
 	p4, p5, p6, p7 := dst[4*n:][:n], dst[5*n:][:n], dst[6*n:][:n], dst[7*n:][:n]
-	for i := range p0 {
+	for i := done; i < len(p0); i++ {
 		v := binary.LittleEndian.Uint64(src[8*i:])
 		p0[i], p1[i], p2[i], p3[i] = byte(v), byte(v>>8), byte(v>>16), byte(v>>24)
 		p4[i], p5[i], p6[i], p7[i] = byte(v>>32), byte(v>>40), byte(v>>48), byte(v>>56)
 	}
 }
 
-func unshuffle2(dst, src []byte, n int) {
+func unshuffle2(dst, src []byte, n, done int) {
 	p0, p1 := src[:n], src[n:][:n]
-	for i := range p0 {
+	for i := done; i < len(p0); i++ {
 		binary.LittleEndian.PutUint16(dst[2*i:], uint16(p0[i])|uint16(p1[i])<<8)
 	}
 }
 
-func unshuffle4(dst, src []byte, n int) {
+func unshuffle4(dst, src []byte, n, done int) {
 	p0, p1, p2, p3 := src[:n], src[n:][:n], src[2*n:][:n], src[3*n:][:n]
-	for i := range p0 {
+	for i := done; i < len(p0); i++ {
 		v := uint32(p0[i]) | uint32(p1[i])<<8 | uint32(p2[i])<<16 | uint32(p3[i])<<24
 		binary.LittleEndian.PutUint32(dst[4*i:], v)
 	}
 }
 
-func unshuffle8(dst, src []byte, n int) {
+func unshuffle8(dst, src []byte, n, done int) {
 	p0, p1, p2, p3 := src[:n], src[n:][:n], src[2*n:][:n], src[3*n:][:n]
 	p4, p5, p6, p7 := src[4*n:][:n], src[5*n:][:n], src[6*n:][:n], src[7*n:][:n]
-	for i := range p0 {
+	for i := done; i < len(p0); i++ {
 		v := uint64(p0[i]) | uint64(p1[i])<<8 | uint64(p2[i])<<16 | uint64(p3[i])<<24 |
 			uint64(p4[i])<<32 | uint64(p5[i])<<40 | uint64(p6[i])<<48 | uint64(p7[i])<<56
 		binary.LittleEndian.PutUint64(dst[8*i:], v)

@@ -102,7 +102,7 @@ func (c checksum) verify(what string, sums, b []byte) error {
 		}
 		stored := sums[8 : 8+c.nBytes]
 		if sum := c.digest(b[at : at+int(n)]); !bytes.Equal(sum[:c.nBytes], stored) {
-			return c.mismatch(what, at, int(n), stored, sum[:c.nBytes])
+			return c.mismatch(what, at, int(n), stored, sum)
 		}
 		at, sums = at+int(n), sums[8+c.nBytes:]
 	}
@@ -112,7 +112,8 @@ func (c checksum) verify(what string, sums, b []byte) error {
 	return nil
 }
 
-func (c checksum) mismatch(what string, at, n int, stored, got []byte) error {
+// mismatch takes the sum by value, so that only a fault moves it to the heap.
+func (c checksum) mismatch(what string, at, n int, stored []byte, sum [sha256.Size]byte) error {
 	return fmt.Errorf("%w: the stored checksum is %x, that of the %d bytes at byte %d of the %s is %x", ErrCorrupt, stored,
-		n, at, what, got)
+		n, at, what, sum[:c.nBytes])
 }

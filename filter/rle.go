@@ -101,6 +101,13 @@ func decodeRuns[T unsigned](out []T, src []byte) int {
 	for ; len(src) >= width+2; src = src[width+2:] {
 		v := valueOf[T](src)
 		n := int(src[width])<<8 | int(src[width+1])
+		if n <= 4 && at+4 <= len(out) {
+			// Writing more than the run is cheaper than asking how long it is.
+			run := out[at : at+4]
+			run[0], run[1], run[2], run[3] = v, v, v, v
+			at += n
+			continue
+		}
 		if n > len(out)-at {
 			return -1
 		}

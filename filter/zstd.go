@@ -16,11 +16,11 @@ func buildZstd(s Spec, _ input) (stage, error) {
 	return compressor{block: zstdBlock{zstdLevel(level)}}, nil
 }
 
-// zstdLevel returns the encoder's level that comes nearest to a level of libzstd in ratio at a bearable speed.
-// The encoder's fastest level gives up on most integers, so it serves only the levels below -1.
+// zstdLevel returns the encoder's level that comes nearest to a level of libzstd: measured on integers, floats, texts
+// and images, ratios are within a few per cent of libzstd's, at half to all of its speed.
 func zstdLevel(level int32) zstd.EncoderLevel {
 	switch {
-	case level < -1:
+	case level < 0, level == 1, level == 2:
 		return zstd.SpeedFastest
 	case level < 6:
 		return zstd.SpeedDefault
@@ -39,8 +39,9 @@ func (z zstdBlock) encoder() (*zstd.Encoder, error) {
 	if e, ok := zstdEncoders[z.level].Get().(*zstd.Encoder); ok {
 		return e, nil
 	}
+	// Without entropy coding of all literals the faster levels store most integers as they are.
 	return zstd.NewWriter(nil, zstd.WithEncoderLevel(z.level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
-		zstd.WithZeroFrames(true), zstd.WithLowerEncoderMem(true))
+		zstd.WithZeroFrames(true), zstd.WithLowerEncoderMem(true), zstd.WithAllLitEntropyCompression(true))
 }
 
 func (z zstdBlock) bound(n int) int { return n + n/128 + 256 }
@@ -55,7 +56,16 @@ func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (z zstdBlock) decompress(_ *work, dst, src []byte) error {
+// zstdSlack is the spare room behind the data that lets the decoder copy in words. With it, decoding elsewhere and
+// copying the result costs less than decoding in place.
+const zstdSlack = 16
+
+func (z zstdBlock) decompress(w *work, dst, src []byte) error {
+	if err := unzstd(dst, src); err == nil {
+		return nil
+	} else if err != errLeft {
+		return corrupt(err)
+	}
 	d, ok := zstdDecoders.Get().(*zstd.Decoder)
 	if !ok {
 		var err error
@@ -64,7 +74,7 @@ func (z zstdBlock) decompress(_ *work, dst, src []byte) error {
 			return fmt.Errorf("zstd decoder: %w", err)
 		}
 	}
-	out, err := d.DecodeAll(src, dst[:0:len(dst)])
+	out, err := d.DecodeAll(src, w.take(len(dst) + zstdSlack)[:0:len(dst)+zstdSlack])
 	zstdDecoders.Put(d)
 	if err != nil {
 		return corrupt(err)
@@ -72,5 +82,6 @@ func (z zstdBlock) decompress(_ *work, dst, src []byte) error {
 	if len(out) != len(dst) {
 		return wrongSize(len(out), len(dst))
 	}
+	copy(dst, out)
 	return nil
 }

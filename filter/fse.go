@@ -1,0 +1,195 @@
+package filter
+
+import (
+	"fmt"
+	"math/bits"
+	"sync"
+)
+
+// fseEntry is what a state of a sequence table means: a value, base and extra bits that are added to it, and the next
+// state, next and bits that are added to it.
+type fseEntry struct {
+	base  uint32
+	next  uint16
+	extra uint8
+	bits  uint8
+}
+
+// fseTable decodes literal lengths, offsets or match lengths of a Zstandard block (RFC 8878, 4.1). It has 1<<log states.
+type fseTable struct {
+	entries [512]fseEntry
+	log     uint
+	// valid says that a block has set the table.
+	valid bool
+}
+
+// fseKind describes one of the three tables.
+type fseKind struct {
+	maxLog, nSymbols int
+	// defaults are the probabilities of the table that every decoder knows, in 1<<defaultLog.
+	defaults   []int16
+	defaultLog uint
+	// bases and extras are the values of the symbols.
+	bases  []uint32
+	extras []uint8
+}
+
+// fseKinds returns the descriptions of the tables of literal lengths, offsets and match lengths.
+var fseKinds = sync.OnceValue(func() *[3]fseKind {
+	kinds := [3]fseKind{
+		{maxLog: 9, nSymbols: 36, defaultLog: 6, defaults: []int16{4, 3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1, 2, 2, 2, 2, 2, 2,
+			2, 2, 2, 3, 2, 1, 1, 1, 1, 1, -1, -1, -1, -1}},
+		{maxLog: 8, nSymbols: 32, defaultLog: 5, defaults: []int16{1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+			1, 1, -1, -1, -1, -1, -1}},
+		{maxLog: 9, nSymbols: 53, defaultLog: 6, defaults: []int16{1, 4, 3, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+			1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1}},
+	}
+	kinds[0].values(0, 16, []uint8{1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+	kinds[2].values(3, 32, []uint8{1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+	for s := range 32 {
+		kinds[1].bases = append(kinds[1].bases, 1<<s)
+		kinds[1].extras = append(kinds[1].extras, uint8(s))
+	}
+	return &kinds
+})
+
+// values sets the values of symbols: n that count up from first without extra bits, and then ranges one after the
+// other, with these extra bits. The seventh last range of lengths is where powers of two begin.
+func (k *fseKind) values(first uint32, n int, extras []uint8) {
+	v := first
+	for range n {
+		k.bases, k.extras = append(k.bases, v), append(k.extras, 0)
+		v++
+	}
+	for _, e := range extras {
+		k.bases, k.extras = append(k.bases, v), append(k.extras, e)
+		v += 1 << e
+	}
+}
+
+// readTables reads the three tables of a block and returns the bits of the sequences after them.
+func (z *unzstder) readTables(src []byte) ([]byte, error) {
+	if len(src) < 1 || src[0]&3 != 0 {
+		return nil, fmt.Errorf("%w: bad kinds of tables", errUnzstd)
+	}
+	modes := src[0]
+	src = src[1:]
+	for i := range z.tables {
+		t, k := &z.tables[i], &fseKinds()[i]
+		switch modes >> (6 - 2*i) & 3 {
+		case 0:
+			t.make(k, k.defaults, k.defaultLog)
+		case 1:
+			if len(src) < 1 || int(src[0]) >= k.nSymbols {
+				return nil, fmt.Errorf("%w: a table of a symbol that does not exist", errUnzstd)
+			}
+			t.entries[0] = fseEntry{base: k.bases[src[0]], extra: k.extras[src[0]]}
+			t.log = 0
+			src = src[1:]
+		case 2:
+			var err error
+			if src, err = t.read(k, src); err != nil {
+				return nil, err
+			}
+		default:
+			if !t.valid {
+				return nil, fmt.Errorf("%w: no table to repeat", errUnzstd)
+			}
+		}
+		t.valid = true
+	}
+	return src, nil
+}
+
+// read reads the probabilities of a table and makes it.
+func (t *fseTable) read(k *fseKind, src []byte) ([]byte, error) {
+	at := 0
+	peek := func(n int) int {
+		v := 0
+		for i := range 3 {
+			if b := at/8 + i; b < len(src) {
+				v |= int(src[b]) << (8 * i)
+			}
+		}
+		return v >> (at % 8) & (1<<n - 1)
+	}
+	log := peek(4) + 5
+	at += 4
+	if log > k.maxLog {
+		return nil, fmt.Errorf("%w: a table of %d bits", errUnzstd, log)
+	}
+	var probs [64]int16
+	left, n := 1<<log, 0
+	for left > 0 {
+		if n >= k.nSymbols || at > 8*len(src) {
+			return nil, fmt.Errorf("%w: probabilities of %d symbols", errUnzstd, n)
+		}
+		// The value is one of 0..left+1; the small ones take a bit less.
+		width := bits.Len(uint(left + 1))
+		v, low := peek(width), 1<<(width-1)-1
+		short := 1<<width - 1 - (left + 1)
+		if v&low < short {
+			v &= low
+			width--
+		} else if v > low {
+			v -= short
+		}
+		at += width
+		probs[n] = int16(v - 1)
+		left -= max(v-1, 1-v)
+		n++
+		if v == 1 {
+			for again := 3; again == 3; {
+				again = peek(2)
+				at += 2
+				if n += again; n > k.nSymbols {
+					return nil, fmt.Errorf("%w: probabilities of %d symbols", errUnzstd, n)
+				}
+			}
+		}
+	}
+	end := (at + 7) / 8
+	if left < 0 || end > len(src) {
+		return nil, fmt.Errorf("%w: probabilities that add up to too much", errUnzstd)
+	}
+	t.make(k, probs[:n], uint(log))
+	return src[end:], nil
+}
+
+// make makes a table: it spreads the symbols over the states as often as their probabilities in 1<<log say; -1 is less than one
+// state's, which is at the end.
+func (t *fseTable) make(k *fseKind, probs []int16, log uint) {
+	size := 1 << log
+	var symbols [512]uint8
+	var next [64]uint16
+	high := size
+	for s, p := range probs {
+		if p == -1 {
+			high--
+			symbols[high] = uint8(s)
+			next[s] = 1
+		}
+	}
+	step, at := size>>1+size>>3+3, 0
+	for s, p := range probs {
+		if p <= 0 {
+			continue
+		}
+		next[s] = uint16(p)
+		for range p {
+			symbols[at] = uint8(s)
+			at = (at + step) & (size - 1)
+			for at >= high {
+				at = (at + step) & (size - 1)
+			}
+		}
+	}
+	for i := range size {
+		s := symbols[i]
+		n := next[s]
+		next[s]++
+		nBits := log - uint(bits.Len16(n)-1)
+		t.entries[i] = fseEntry{base: k.bases[s], extra: k.extras[s], next: n<<nBits - uint16(size), bits: uint8(nBits)}
+	}
+	t.log = log
+}
