@@ -43,6 +43,9 @@ func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
 	if err != nil {
 		return &Error{"create", uri, err}
 	}
+	stored := *s
+	stored.FillExtents()
+	s = &stored
 	root, err := fs.List(ctx, uri)
 	if err != nil {
 		return err

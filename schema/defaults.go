@@ -37,13 +37,13 @@ func compressor(c filter.Code) filter.Pipeline {
 
 // FillExtents gives every dimension of numbers that has no tile extent one that covers its whole domain, as libtiledb does
 // when it creates an array. Whole numbers wrap in their own width: -128..126 gets -1, which stands for 255. It replaces
-// the dimensions by new ones. Dimensions must have their domains.
+// the dimensions by new ones.
 func (a *Array) FillExtents() {
 	dims := append([]Dimension(nil), a.Domain.Dimensions...)
 	for i := range dims {
 		d := &dims[i]
 		switch {
-		case d.Var() || d.Extent != nil:
+		case d.Extent != nil || d.Var() || len(d.Domain) != 2*d.Type.Size():
 		case d.Type == datatype.Float32:
 			d.Extent = datatype.Bytes([]float32{float32(float(d.Type, d.Hi())) - float32(float(d.Type, d.Lo()))})
 		case d.Type == datatype.Float64:
