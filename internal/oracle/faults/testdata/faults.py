@@ -223,9 +223,12 @@ class ForeignStorage(Refusals):
             assert status == 404, body
 
         def names():
-            for name in ("..", ".", "%2e%2e", "a/../../b", "\x00", "x" * 5000):
-                with refused():
+            for name in ("..", ".", "a/../../b", "x/..", "x" * 5000):
+                try:
                     tiledb.from_numpy(site.uri(name), np.arange(3), ctx=ctx)
+                except tiledb.TileDBError:
+                    continue
+                raise AssertionError(f"{name!r:.50} was taken as a name")
             for path in ("/v1/arrays/admin/..%2f..%2fetc%2fpasswd", "/v1/arrays/..%2f..%2f/x", "/v1/arrays/admin/%00", "/v1/arrays/admin/%zz", "/v1/arrays/admin/%ff%fe"):
                 status, body = site.http("GET", path)
                 assert 400 <= status < 500, (path, status, body)
