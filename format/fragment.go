@@ -180,7 +180,8 @@ func ascending(b []byte, limit uint64) bool {
 	return true
 }
 
-// DecodeRTree decodes the generic tile of the R-tree; a sparse fragment's has NumTiles leaves.
+// DecodeRTree decodes the generic tile of the R-tree; a sparse fragment's has NumTiles leaves and spans exactly its
+// non-empty domain, which the footer has no checksum for.
 func (f *Footer) DecodeRTree(b []byte) (*RTree, error) {
 	payload, err := decodeWhole(b, "R-tree")
 	if err != nil {
@@ -196,6 +197,9 @@ func (f *Footer) DecodeRTree(b []byte) (*RTree, error) {
 	}
 	if !f.Dense && leaves != f.tiles {
 		return nil, corrupt("R-tree/leaves", 0, f.Version, "%d boxes for %d tiles", leaves, f.tiles)
+	}
+	if !f.Dense && leaves > 0 && !t.spans(&f.Schema.Domain, f.NonEmptyDomain) {
+		return nil, corrupt("R-tree/root", 0, f.Version, "it does not span the non-empty domain in the footer")
 	}
 	return t, nil
 }

@@ -173,6 +173,23 @@ func TestRTreeSearch(t *testing.T) {
 	}
 }
 
+// TestRTreeSpans finds a footer whose domain is not that of the tiles, as a flipped bit makes it.
+func TestRTreeSpans(t *testing.T) {
+	m := goldenFragment()
+	file, err := EncodeFragmentMetadata(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	domain := int(m.Start) + 24 // behind version, schema name and two flags
+	for _, at := range []int{domain, domain + 2, domain + 20, domain + 24} {
+		bad := bytes.Clone(file)
+		bad[at] ^= 2
+		if _, err := DecodeFragmentMetadata(bad, Version, false, always(m.Schema)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("byte %d flipped: error %v", at, err)
+		}
+	}
+}
+
 func TestTileValues(t *testing.T) {
 	offsets := binary.LittleEndian.AppendUint64(make([]byte, 8), 2)
 	texts := TileValues{Fixed: offsets, Var: []byte("abc")}

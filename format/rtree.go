@@ -166,6 +166,26 @@ func (s *rtreeSearch) meets(l *RTreeLevel, i int) (some, inside bool) {
 	return true, inside
 }
 
+// spans reports whether the boxes of the root level, of which there is at least one, together span exactly the ranges.
+func (t *RTree) spans(d *schema.Domain, ranges []schema.Range) bool {
+	root := &t.Levels[0]
+	if len(ranges) != len(root.Columns) {
+		return false
+	}
+	for c := range root.Columns {
+		dim := &d.Dimensions[c]
+		size := dim.Type.Size()
+		all := root.Columns[c].Range(0, size)
+		for i := 1; i < root.NumBoxes; i++ {
+			all = dim.Union(all, root.Columns[c].Range(i, size))
+		}
+		if dim.Compare(all.Lo, ranges[c].Lo) != 0 || dim.Compare(all.Hi, ranges[c].Hi) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // decodeRTree decodes the payload of the R-tree's generic tile.
 func decodeRTree(payload []byte, d *schema.Domain, version uint32) (*RTree, error) {
 	r := bin.NewReader(payload)
