@@ -316,6 +316,62 @@ func TestEvolve(t *testing.T) {
 	}
 }
 
+// TestCreateFillsExtents stores the whole domain as the extent of dimensions made without one.
+func TestCreateFillsExtents(t *testing.T) {
+	ctx := context.Background()
+	for name, c := range map[string]struct {
+		dim  schema.Dimension
+		want []byte
+	}{
+		"int32": {schema.Dimension{Type: datatype.Int32, CellValNum: 1, Domain: i32(5, 45)}, i32(41)},
+		"wide":  {schema.Dimension{Type: datatype.Int8, CellValNum: 1, Domain: datatype.Bytes([]int8{-128, 126})}, []byte{0xFF}},
+		"date":  {schema.Dimension{Type: datatype.DateTimeDay, CellValNum: 1, Domain: datatype.Bytes([]int64{-1, 8})}, datatype.Bytes([]int64{10})},
+		"float": {schema.Dimension{Type: datatype.Float64, CellValNum: 1, Domain: datatype.Bytes([]float64{-1, 2.5})}, datatype.Bytes([]float64{3.5})},
+		"text":  {schema.Dimension{Type: datatype.StringASCII, CellValNum: datatype.VarNum}, nil},
+		"given": {schema.Dimension{Type: datatype.Int32, CellValNum: 1, Domain: i32(0, 9), Extent: i32(3)}, i32(3)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fs, s := mem.New(), newSchema()
+			c.dim.Name = "x"
+			s.Domain.Dimensions = []schema.Dimension{c.dim}
+			must(t, array.Create(ctx, fs, uri, s))
+			a, err := array.Open(ctx, fs, uri, array.Latest())
+			must(t, err)
+			if got := a.Schema.Domain.Dimensions[0].Extent; !reflect.DeepEqual(got, c.want) {
+				t.Errorf("extent %v, want %v", got, c.want)
+			}
+			if !reflect.DeepEqual(s.Domain.Dimensions[0].Extent, c.dim.Extent) {
+				t.Error("the caller's schema changed")
+			}
+		})
+	}
+}
+
+// TestEvolveTwoEnumerations adds, and then extends, two enumerations in one evolution.
+func TestEvolveTwoEnumerations(t *testing.T) {
+	ctx := context.Background()
+	fs := mem.New()
+	must(t, array.Create(ctx, fs, uri, newSchema()))
+	must(t, array.Evolve(ctx, fs, uri, schema.Evolution{AddEnumerations: []*schema.Enumeration{texts("f", "x"), texts("g", "x")}}))
+	must(t, array.Evolve(ctx, fs, uri, schema.Evolution{
+		ExtendEnumerations: []*schema.Enumeration{texts("e", "red", "green", "blue"), texts("f", "x", "y")},
+	}))
+	a, err := array.Open(ctx, fs, uri, array.Interval{End: array.Now - 1})
+	must(t, err)
+	files := map[string]bool{}
+	for name, want := range map[string]string{"e": "redgreenblue", "f": "xy", "g": "x"} {
+		e, err := a.Enumeration(ctx, name)
+		must(t, err)
+		if string(e.Data) != want {
+			t.Errorf("%s has %q, want %q", name, e.Data, want)
+		}
+		files[e.File] = true
+	}
+	if len(files) != 3 {
+		t.Errorf("enumerations share files: %v", files)
+	}
+}
+
 func TestMetadata(t *testing.T) {
 	ctx := context.Background()
 	fs := mem.New()

@@ -43,9 +43,11 @@ func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
 	if err != nil {
 		return &Error{"create", uri, err}
 	}
-	stored := *s
-	stored.FillExtents()
-	s = &stored
+	if s.CellOrder != schema.Hilbert { // there libtiledb keeps dimensions without an extent
+		stored := *s
+		stored.FillExtents()
+		s = &stored
+	}
 	root, err := fs.List(ctx, uri)
 	if err != nil {
 		return err

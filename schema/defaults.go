@@ -36,7 +36,7 @@ func compressor(c filter.Code) filter.Pipeline {
 }
 
 // FillExtents gives every dimension of numbers that has no tile extent one that covers its whole domain, as libtiledb does
-// when it creates an array. Whole numbers wrap in their own width: -128..126 gets -1, which stands for 255. It replaces
+// with a domain that is set in a schema not in Hilbert order. Whole numbers wrap in their own width: -128..126 gets -1, which stands for 255. It replaces
 // the dimensions by new ones.
 func (a *Array) FillExtents() {
 	dims := append([]Dimension(nil), a.Domain.Dimensions...)

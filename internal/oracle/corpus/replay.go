@@ -87,6 +87,7 @@ func (r *replayer) step(ctx context.Context, s *step) error {
 		if err != nil {
 			return err
 		}
+		sc.FillExtents() // the corpus sets the domain before the order, which does it for Hilbert arrays too
 		return array.Create(ctx, fs, uri, sc)
 	case "write":
 		return r.write(ctx, uri, s)
