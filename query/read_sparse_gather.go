@@ -360,7 +360,7 @@ func (run *slabRun) repeated(ctx context.Context, cells []uint32) ([]uint32, err
 			times[i] *= a.timesOf(c, int(k))
 		}
 	}
-	var out []uint32
+	out := make([]uint32, 0, len(cells))
 	for i, k := range cells {
 		for range times[i] {
 			out = append(out, k)
