@@ -2,9 +2,13 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/json"
 	"os"
 	"testing"
 
+	"azulejo/datatype"
+	"azulejo/internal/wire/capnp"
 	"azulejo/schema"
 )
 
@@ -37,4 +41,40 @@ func recordedQuery(t testing.TB, name string, a *schema.Array) (*Query, *bytes.R
 		t.Fatal(name, err)
 	}
 	return q, r
+}
+
+// show returns v as JSON, which follows pointers.
+func show(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+// little returns the little-endian form of a value or slice.
+func little(v any) []byte {
+	b, err := binary.Append(nil, binary.LittleEndian, v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// decodeNonEmptyDomain reads a non-empty domain back; only tests need to.
+func decodeNonEmptyDomain(p *place, m capnp.NonEmptyDomainList, err error) []schema.Range {
+	p.check(err)
+	list, err := m.NonEmptyDomains()
+	v := make([]schema.Range, p.length(list, err))
+	for i := range v {
+		d, err := list.At(i).NonEmptyDomain()
+		p.check(err)
+		b := decodeDomainArray(p, datatype.KindUint8, d)
+		cut := len(b) / 2
+		if sizes, err := list.At(i).Sizes(); p.length(sizes, err) > 0 {
+			cut = int(sizes.At(0))
+		}
+		v[i] = schema.Range{Lo: b[:cut], Hi: b[cut:]}
+	}
+	return v
 }

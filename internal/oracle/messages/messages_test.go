@@ -1,40 +1,41 @@
-package wire
+package messages
 
 import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"flag"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	capnplib "capnproto.org/go/capnp/v3"
+
 	"azulejo/datatype"
 	"azulejo/format"
+	"azulejo/internal/oracle/pyenv"
+	"azulejo/internal/wire"
 	"azulejo/internal/wire/capnp"
 	"azulejo/query"
 	"azulejo/schema"
 )
 
-// python names an interpreter that has the tiledb wheel. Package oracle has one and runs these tests with it; without it
-// they are skipped, because nothing but libtiledb itself can tell whether libtiledb accepts a message.
-var python = flag.String("python", "", "Python with the tiledb wheel, to judge our messages by libtiledb")
-
 // judge is a folder of messages for testdata/judge.py.
 type judge struct {
 	*testing.T
+	env pyenv.Env
 	dir string
 }
 
 func newJudge(t *testing.T) judge {
-	if *python == "" {
-		t.Skip("needs -python, a Python with the tiledb wheel")
+	env, err := pyenv.Ensure(t.Context(), t.Output())
+	if err != nil {
+		t.Fatal(err)
 	}
-	return judge{t, t.TempDir()}
+	return judge{t, env, t.TempDir()}
 }
 
 // put adds a file to judge.
@@ -51,12 +52,11 @@ func (j judge) put(name string, b []byte, err error) {
 // run has libtiledb read the files.
 func (j judge) run() {
 	j.Helper()
-	out, err := exec.CommandContext(j.Context(), *python, "testdata/judge.py", j.dir).CombinedOutput()
-	if err != nil {
-		j.Fatalf("%v\n%s", err, out)
+	if _, err := j.env.Script(nil, "testdata/judge.py", j.dir).Run(j.Context()); err != nil {
+		j.Fatal(err)
 	}
-	errors, _ := filepath.Glob(filepath.Join(j.dir, "*.error"))
-	for _, path := range errors {
+	refusals, _ := filepath.Glob(filepath.Join(j.dir, "*.error"))
+	for _, path := range refusals {
 		text, _ := os.ReadFile(path)
 		j.Errorf("libtiledb refuses %s: %s", filepath.Base(path), text)
 	}
@@ -97,16 +97,16 @@ func show(v any) string {
 	return string(b)
 }
 
-func TestJudgeSchemas(t *testing.T) {
+func TestSchemas(t *testing.T) {
 	j := newJudge(t)
 	names := []string{"dense", "image", "kinds", "small", "table"}
 	for _, name := range names {
-		b, err := EncodeSchema(recordedSchema(t, name))
+		b, err := wire.EncodeSchema(recordedSchema(t, name))
 		j.put("schema-"+name+".bin", b, err)
 	}
 	j.run()
 	for _, name := range names {
-		back, err := DecodeSchema(j.get("schema-" + name + ".back"))
+		back, err := wire.DecodeSchema(j.get("schema-" + name + ".back"))
 		if err != nil {
 			t.Fatal(name, err)
 		}
@@ -114,36 +114,43 @@ func TestJudgeSchemas(t *testing.T) {
 	}
 }
 
-func TestJudgeArray(t *testing.T) {
+func TestArray(t *testing.T) {
 	j := newJudge(t)
 	latest := recordedSchema(t, "table")
 	entries := []format.MetadataEntry{{Key: "n", Type: datatype.Int32, Num: 2, Value: []byte{1, 0, 0, 0, 2, 0, 0, 0}}, {Key: "none", Type: datatype.StringUTF8}}
 	ranges := []schema.Range{{Lo: little(int64(7)), Hi: little(int64(300))}, {Lo: []byte("aa"), Hi: []byte("ccc")}}
-	array := &Array{Type: ReadQuery, Start: 3, End: 9, OpenedAt: 8, Latest: latest, Schemas: []*schema.Array{latest},
+	array := &wire.Array{Type: wire.ReadQuery, Start: 3, End: 9, OpenedAt: 8, Latest: latest, Schemas: []*schema.Array{latest},
 		HasNonEmptyDomain: true, NonEmptyDomain: ranges, HasMetadata: true, Metadata: entries}
-	b, err := EncodeArray(array)
+	b, err := wire.EncodeArray(array)
 	j.put("array-table.bin", b, err)
-	b, err = EncodeArray(&Array{Type: WriteQuery, End: 9, Latest: latest, HasNonEmptyDomain: true, HasMetadata: true})
+	b, err = wire.EncodeArray(&wire.Array{Type: wire.WriteQuery, End: 9, Latest: latest, HasNonEmptyDomain: true, HasMetadata: true})
 	j.put("array-empty.bin", b, err)
 	j.run()
 
-	root, err := openWhole(j.get("array-table.back"))
+	msg, err := capnplib.Unmarshal(j.get("array-table.back"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, p := capnp.Array(root), newPlace()
+	m, err := capnp.ReadRootArray(msg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := m.ArraySchemaLatest()
-	j.equal("latest schema", sortEnumerations(decodeSchema(p, s)), sortEnumerations(latest))
-	mode, err2 := m.QueryType()
-	j.equal("mode", []any{mode, m.StartTimestamp(), m.OpenedAtEndTimestamp(), err, err2}, []any{"READ", uint64(3), uint64(9), nil, nil})
+	got, err2 := wire.DecodeSchema(alone(t, s.ToPtr(), err))
+	j.equal("latest schema", []any{sortEnumerations(got), err2}, []any{sortEnumerations(latest), nil})
+	mode, err := m.QueryType()
+	j.equal("mode", []any{mode, m.StartTimestamp(), m.OpenedAtEndTimestamp(), err}, []any{"READ", uint64(3), uint64(9), nil})
 	metadata, err := m.ArrayMetadata()
-	j.equal("metadata", decodeMetadata(p, metadata, err), entries)
+	back, err2 := wire.DecodeMetadata(alone(t, metadata.ToPtr(), err))
+	j.equal("metadata", []any{back, err2}, []any{entries, nil})
 	domain, err := m.NonEmptyDomain()
-	j.equal("non-empty domain", decodeNonEmptyDomain(p, domain, err), ranges)
+	b, err2 = wire.EncodeNonEmptyDomain(ranges, latest.Domain.Dimensions)
+	j.equal("non-empty domain", canonical(t, alone(t, domain.ToPtr(), err)), canonical(t, b))
+	j.equal("encoding", err2, nil)
 	j.get("array-empty.back")
 }
 
-func TestJudgeFragmentInfo(t *testing.T) {
+func TestFragmentInfo(t *testing.T) {
 	j := newJudge(t)
 	sparse, dense := recordedSchema(t, "table"), recordedSchema(t, "small")
 	lo, hi := little(int64(7)), little(int64(300))
@@ -154,19 +161,19 @@ func TestJudgeFragmentInfo(t *testing.T) {
 	}
 	sizes := func(s *schema.Array) []uint64 { return make([]uint64, format.NewSlots(s, false, false).Len()) }
 	const name = "__50_60_0123456789abcdef0123456789abcdef_22"
-	b, err := EncodeFragmentInfo(sparse, []*schema.Array{sparse}, []FragmentInfo{{
+	b, err := wire.EncodeFragmentInfo(sparse, []*schema.Array{sparse}, []wire.FragmentInfo{{
 		Name: name, Start: 50, End: 60, NBytes: 1234, RTree: format.NewRTree(&sparse.Domain, leaves),
 		Footer: &format.Footer{Version: 22, SchemaName: sparse.Name, Schema: sparse, NonEmptyDomain: ranges, SparseTiles: 1, LastTileCells: 3,
 			FileSizes: sizes(sparse), VarSizes: sizes(sparse), ValiditySizes: sizes(sparse)},
 	}}, []string{"__1_2_0123456789abcdef0123456789abcdef_22"})
 	j.put("fragments-sparse.bin", b, err)
-	b, err = EncodeFragmentInfo(dense, []*schema.Array{dense}, []FragmentInfo{{
+	b, err = wire.EncodeFragmentInfo(dense, []*schema.Array{dense}, []wire.FragmentInfo{{
 		Name: name, Start: 50, End: 60, NBytes: 99,
 		Footer: &format.Footer{Version: 22, SchemaName: dense.Name, Schema: dense, Dense: true, NonEmptyDomain: []schema.Range{{Lo: little(int32(2)), Hi: little(int32(4))}},
 			FileSizes: sizes(dense), VarSizes: sizes(dense), ValiditySizes: sizes(dense)},
 	}}, nil)
 	j.put("fragments-dense.bin", b, err)
-	b, err = EncodeFragmentInfo(dense, []*schema.Array{dense}, nil, nil)
+	b, err = wire.EncodeFragmentInfo(dense, []*schema.Array{dense}, nil, nil)
 	j.put("fragments-none.bin", b, err)
 	j.run()
 
@@ -195,14 +202,14 @@ func TestJudgeFragmentInfo(t *testing.T) {
 	j.equal("none", len(got.Fragments), 0)
 }
 
-func TestJudgeReplies(t *testing.T) {
+func TestReplies(t *testing.T) {
 	j := newJudge(t)
 	table, small := recordedSchema(t, "table"), recordedSchema(t, "small")
-	b, err := EncodeSchema(table)
+	b, err := wire.EncodeSchema(table)
 	j.put("schema-table.bin", b, err)
-	b, err = EncodeSchema(small)
+	b, err = wire.EncodeSchema(small)
 	j.put("schema-small.bin", b, err)
-	reply := func(name, ask string, r *Reply, err error) {
+	reply := func(name, ask string, r *wire.Reply, err error) {
 		t.Helper()
 		var w bytes.Buffer
 		if err == nil {
@@ -213,18 +220,18 @@ func TestJudgeReplies(t *testing.T) {
 	}
 	next := &query.State{Fragments: []string{"__1_1_0123456789abcdef0123456789abcdef_22"}, Position: []byte{1, 2, 3}}
 	part := query.Column{Name: "plain", Data: []byte("pqq"), Offsets: little([]uint64{0, 1})}
-	ranges, _ := recordedQuery(t, "table-incomplete-submit", table)
-	r, err := ranges.EncodeRead(Bare, &query.Result{Columns: []query.Column{part}, Next: next})
+	ranges := recordedQuery(t, "table-incomplete-submit", table)
+	r, err := ranges.EncodeRead(wire.Bare, &query.Result{Columns: []query.Column{part}, Next: next})
 	reply("incomplete", `{"schema":"schema-table.bin","type":0,"layout":3,"fields":[["plain",40,40,0]]}`, r, err)
-	dense, _ := recordedQuery(t, "small-read-submit", small)
+	dense := recordedQuery(t, "small-read-submit", small)
 	columns := []query.Column{{Name: "w", Data: little([]int16{2, 3})}, {Name: "n", Data: little([]int64{8, 9}), Validity: []byte{0, 1}}}
-	r, err = dense.EncodeRead(Bare, &query.Result{Columns: columns})
+	r, err = dense.EncodeRead(wire.Bare, &query.Result{Columns: columns})
 	reply("dense", `{"schema":"schema-small.bin","type":0,"layout":0,"fields":[["w",100,0,0],["n",100,0,100]]}`, r, err)
-	write, _ := recordedQuery(t, "small-write-submit", small)
-	r, err = write.EncodeWritten(Bare, []query.Written{{Fragment: "__5_6_0123456789abcdef0123456789abcdef_22", Start: 5, End: 6}}, "session")
+	write := recordedQuery(t, "small-write-submit", small)
+	r, err = write.EncodeWritten(wire.Bare, []query.Written{{Fragment: "__5_6_0123456789abcdef0123456789abcdef_22", Start: 5, End: 6}}, "session")
 	reply("write", `{"schema":"schema-small.bin","type":1,"layout":0,"fields":[]}`, r, err)
-	remove, _ := recordedQuery(t, "table-delete-submit", table)
-	r, err = remove.EncodeDone(Bare)
+	remove := recordedQuery(t, "table-delete-submit", table)
+	r, err = remove.EncodeDone(wire.Bare)
 	reply("delete", `{"schema":"schema-table.bin","type":2,"layout":3,"fields":[]}`, r, err)
 	j.run()
 
@@ -234,7 +241,7 @@ func TestJudgeReplies(t *testing.T) {
 	}
 	j.json("reply-incomplete.json", &got)
 	j.equal("incomplete", got.Fields, map[string]map[string]string{"plain": {"data": hex.EncodeToString(part.Data), "offsets": hex.EncodeToString(part.Offsets)}})
-	again, err := DecodeQuery(bytes.NewReader(j.get("reply-incomplete.back")), table)
+	again, err := wire.DecodeQuery(bytes.NewReader(j.get("reply-incomplete.back")), table)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,12 +252,12 @@ func TestJudgeReplies(t *testing.T) {
 	j.json("reply-dense.json", &got)
 	j.equal("dense", got.Fields, map[string]map[string]string{"w": {"data": hex.EncodeToString(columns[0].Data)},
 		"n": {"data": hex.EncodeToString(columns[1].Data), "validity": "0001"}})
-	again, err = DecodeQuery(bytes.NewReader(j.get("reply-dense.back")), small)
+	again, err = wire.DecodeQuery(bytes.NewReader(j.get("reply-dense.back")), small)
 	if err != nil {
 		t.Fatal(err)
 	}
 	j.equal("selection", again.Read.Subarray, dense.Read.Subarray)
-	again, err = DecodeQuery(bytes.NewReader(j.get("reply-write.back")), small)
+	again, err = wire.DecodeQuery(bytes.NewReader(j.get("reply-write.back")), small)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,20 +280,67 @@ func sortEnumerations(s *schema.Array) *schema.Array {
 	return &c
 }
 
-// decodeNonEmptyDomain reads a non-empty domain back; only tests need to.
-func decodeNonEmptyDomain(p *place, m capnp.NonEmptyDomainList, err error) []schema.Range {
-	p.check(err)
-	list, err := m.NonEmptyDomains()
-	v := make([]schema.Range, p.length(list, err))
-	for i := range v {
-		d, err := list.At(i).NonEmptyDomain()
-		p.check(err)
-		b := decodeDomainArray(p, datatype.KindUint8, d)
-		cut := len(b) / 2
-		if sizes, err := list.At(i).Sizes(); p.length(sizes, err) > 0 {
-			cut = int(sizes.At(0))
-		}
-		v[i] = schema.Range{Lo: b[:cut], Hi: b[cut:]}
+// alone returns a part of a message as a message of its own.
+func alone(t *testing.T, part capnplib.Ptr, err error) []byte {
+	t.Helper()
+	to, _, err2 := capnplib.NewMessage(capnplib.SingleSegment(nil))
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
 	}
-	return v
+	if err := to.SetRoot(part); err != nil {
+		t.Fatal(err)
+	}
+	b, err := to.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// canonical returns the one form that all messages of the same content share.
+func canonical(t *testing.T, b []byte) string {
+	t.Helper()
+	msg, err := capnplib.Unmarshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := msg.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := capnplib.Canonicalize(root.Struct())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return hex.EncodeToString(c)
+}
+
+// recorded returns a request body that package wire keeps for its own tests.
+func recorded(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../../wire/testdata/" + name + ".bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// recordedSchema returns the schema of one of the recorded arrays.
+func recordedSchema(t *testing.T, name string) *schema.Array {
+	t.Helper()
+	s, err := wire.DecodeSchema(recorded(t, name+"-create"))
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	return s
+}
+
+// recordedQuery returns a recorded query.
+func recordedQuery(t *testing.T, name string, a *schema.Array) *wire.Query {
+	t.Helper()
+	q, err := wire.DecodeQuery(bytes.NewReader(recorded(t, name)), a)
+	if err != nil {
+		t.Fatal(name, err)
+	}
+	return q
 }
