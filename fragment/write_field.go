@@ -129,6 +129,9 @@ func (f *fieldWriter) encode(ctx context.Context, b *batch, index int, fill Fill
 		if err != nil {
 			return err
 		}
+		if n := uint64(cells); n == 0 || n > f.fullCells || n < f.fullCells && f.w.schema.Type == schema.Dense {
+			return fmt.Errorf("a tile of %d cells, where %d belong", n, f.fullCells)
+		}
 		if c.Runs == nil {
 			c.AddRun(0, cells)
 		}
@@ -216,9 +219,6 @@ func (f *fieldWriter) write(ctx context.Context, b *batch) error {
 	for _, n := range b.tileCells {
 		if f.tiles > 0 && f.lastCells != f.fullCells {
 			return fmt.Errorf("field %q: a tile of %d cells was followed by another", f.field.Name, f.lastCells)
-		}
-		if n == 0 || n > f.fullCells || n < f.fullCells && f.w.schema.Type == schema.Dense {
-			return fmt.Errorf("field %q: a tile of %d cells, where %d belong", f.field.Name, n, f.fullCells)
 		}
 		f.tiles, f.lastCells = f.tiles+1, n
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"azulejo/array"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/schema"
@@ -96,15 +97,27 @@ func written(name format.Name) Written {
 func writeFragment(ctx context.Context, a *array.Array, name format.Name, opts fragment.WriterOptions, n int, fill fragment.Fill) (Written, error) {
 	f, err := fragment.Create(ctx, a.FS, a.URI, a.Schema, name.String(), opts)
 	if err != nil {
-		return Written{}, err
+		return Written{}, classify(err)
 	}
 	if err = f.Append(ctx, n, fill); err == nil {
 		err = f.Finish(ctx)
 	}
 	if err != nil {
-		return Written{}, errors.Join(err, f.Abort(ctx))
+		return Written{}, errors.Join(classify(err), f.Abort(ctx))
 	}
 	return publish(ctx, a, name)
+}
+
+// classify gives errors of filters their class here: values that a filter refuses are the caller's fault, filters that
+// the build lacks the array's.
+func classify(err error) error {
+	switch {
+	case errors.Is(err, filter.ErrUnfilterable):
+		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	case errors.Is(err, filter.ErrUnsupported):
+		return fmt.Errorf("%w: %w", array.ErrUnsupported, err)
+	}
+	return err
 }
 
 // publish commits a finished fragment. After an error nobody knows whether the commit file is there, so the fragment

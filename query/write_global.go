@@ -97,7 +97,7 @@ func (g *GlobalWriter) Submit(ctx context.Context, columns []Column) error {
 		return err
 	}
 	if err := g.write(ctx, cols, cells); err != nil {
-		return errors.Join(err, g.Abort(ctx))
+		return errors.Join(classify(err), g.Abort(ctx))
 	}
 	return nil
 }
@@ -230,7 +230,7 @@ func (g *GlobalWriter) Finalize(ctx context.Context) (Written, error) {
 		err = g.writer.Finish(ctx)
 	}
 	if err != nil {
-		return Written{}, errors.Join(err, g.Abort(ctx))
+		return Written{}, errors.Join(classify(err), g.Abort(ctx))
 	}
 	g.closed = true
 	return publish(ctx, g.array, g.name)

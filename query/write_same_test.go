@@ -12,6 +12,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/datatype"
+	"azulejo/filter"
 	"azulejo/schema"
 	"azulejo/vfs"
 	"azulejo/vfs/faultfs"
@@ -342,6 +343,23 @@ func TestCancelledWritesCleanUp(t *testing.T) {
 	}
 	if list, _ := disk.List(context.Background(), "mem://a/__fragments"); len(list) > 0 {
 		t.Errorf("left %v", list)
+	}
+}
+
+// TestValuesMustSuitTheFilter blames the caller for values that a filter refuses.
+func TestValuesMustSuitTheFilter(t *testing.T) {
+	s := sparseSchema()
+	s.Attributes[0].Filters = filter.Pipeline{Filters: []filter.Spec{filter.Windowed(filter.PositiveDelta, 1024)}}
+	fs, cols := mem.New(), goodColumns()
+	cols[0].Data, cols[1].Data = datatype.Bytes([]int64{3, 7}), datatype.Bytes([]int32{2, 1})
+	for _, layout := range []schema.Layout{schema.Unordered, schema.GlobalOrder} {
+		_, err := Submit(context.Background(), &array.Array{FS: fs, URI: "mem://a", Schema: s}, &Write{Layout: layout, Columns: cols})
+		if !errors.Is(err, ErrInvalid) || !errors.Is(err, filter.ErrUnfilterable) || !strings.Contains(err.Error(), `field "a"`) {
+			t.Error(err)
+		}
+		if list, _ := fs.List(context.Background(), "mem://a/__fragments"); len(list) > 0 {
+			t.Error(list)
+		}
 	}
 }
 
