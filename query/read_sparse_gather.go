@@ -61,45 +61,49 @@ func (p *outPart) put(o *outField, c *Column, from, to int, cellAt, dataAt uint6
 }
 
 // gather works on one slab: it chooses its cells, brings them into order and collects their fields.
-func (r *reading) gather(ctx context.Context, s *slab, order *sortOrder) (out *slabOut, err error) {
+func (r *reading) gather(ctx context.Context, s *slab, order *sortOrder) (*slabOut, error) {
 	run, err := r.newSlabRun(s, order)
 	if err != nil {
 		return nil, err
 	}
-	out = &slabOut{r: r, run: run, parts: make([]outPart, len(r.outs))}
-	defer func() {
-		if err != nil {
-			out.close()
-		}
-	}()
-	if err := run.choose(ctx); err != nil {
+	out := &slabOut{r: r, run: run, parts: make([]outPart, len(r.outs))}
+	if err := out.fill(ctx, run); err != nil {
+		out.close()
 		return nil, err
+	}
+	return out, nil
+}
+
+// fill makes the parts.
+func (out *slabOut) fill(ctx context.Context, run *slabRun) error {
+	if err := run.choose(ctx); err != nil {
+		return err
 	}
 	pick, err := run.pick(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	out.n = len(pick)
 	if pick == nil {
 		out.n = run.cells()
 	}
 	if out.n == 0 {
-		return out, nil
+		return nil
 	}
-	for i, o := range r.outs {
+	for i, o := range out.r.outs {
 		c, err := run.column(ctx, &o.Field, run.hits)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := out.collect(&out.parts[i], o, c, pick); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if pick != nil {
 		run.close()
 		out.run = nil
 	}
-	return out, nil
+	return nil
 }
 
 // collect makes one field's part. Where every cell of the slab is selected in stored order it is the column itself.
