@@ -110,11 +110,17 @@ func (a *Array) PutMetadata(ctx context.Context, entries []format.MetadataEntry,
 	return a.arr.PutMetadata(ctx, entries, millis)
 }
 
-// Evolve writes a new schema.
+// Evolve writes a new schema. Evolutions of an array that come at the same time happen one after the other, so that each
+// builds on those before it; other programs that evolve it are not waited for.
 func (a *Array) Evolve(ctx context.Context, e schema.Evolution) error {
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
 		return err
 	}
+	unlock, err := a.vault.evolving.lock(ctx, a.arr.URI)
+	if err != nil {
+		return fmt.Errorf("waiting for another evolution: %w", err)
+	}
+	defer unlock()
 	return array.Evolve(ctx, a.arr.FS, a.arr.URI, e)
 }
 

@@ -25,6 +25,8 @@ type Vault struct {
 	cache   *array.Cache
 	limits  Limits
 	total   *gate
+	// evolving has the URIs of the arrays whose schemas are being changed.
+	evolving *keyedLocks
 }
 
 // Limits bound what queries may hold.
@@ -37,7 +39,7 @@ type Limits struct {
 
 // New returns the vault over a catalogue whose assets lie in fs.
 func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
-	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes)}
+	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks()}
 }
 
 // permit refuses a grant that is for another asset, for none of the actions, or for a part of the asset.
