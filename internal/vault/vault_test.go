@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
 	"azulejo/schema"
+	"azulejo/vfs"
 	"azulejo/vfs/mem"
 )
 
@@ -25,6 +27,17 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// yielding lets other goroutines run between looking at a folder and what is done about it.
+type yielding struct{ vfs.FS }
+
+func (y yielding) List(ctx context.Context, uri string) ([]vfs.Entry, error) {
+	list, err := y.FS.List(ctx, uri)
+	for range 100 {
+		runtime.Gosched()
+	}
+	return list, err
 }
 
 // world is a vault over storage in memory, with an array that its owner may write.
@@ -43,7 +56,7 @@ func newWorld(t *testing.T) world {
 	must(t, err)
 	assets, err := catalog.Open(d, time.Now, dir, nil, "ann")
 	must(t, err)
-	w := world{Vault: New(mem.New(), assets, Limits{CacheBytes: 1 << 20, QueryBytes: 1 << 20, TotalBytes: 1 << 20})}
+	w := world{Vault: New(yielding{mem.New()}, assets, Limits{CacheBytes: 1 << 20, QueryBytes: 1 << 20, TotalBytes: 1 << 20})}
 
 	ann := access.Subject{Kind: access.Password, UserID: u.ID, NamespaceID: u.NamespaceID, Namespace: u.Name, Scopes: access.Scopes{access.ScopeAll}}
 	create, err := access.Allowed(ann, access.ArrayCreate, access.Object{Kind: access.Namespace, ID: u.NamespaceID, NamespaceID: u.NamespaceID})
