@@ -103,3 +103,22 @@ func TestOffsetForms(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSubmit writes columns of any bytes: they are refused as invalid, or make a fragment.
+func FuzzSubmit(f *testing.F) {
+	for _, c := range [][]Column{goodColumns(), nil} {
+		c = append(c, make([]Column, 4)...)
+		f.Add(c[0].Data, c[1].Data, c[2].Data, c[2].Validity, c[3].Data, c[3].Offsets, uint8(0))
+	}
+	f.Fuzz(func(t *testing.T, d, a, n, valid, s, offsets []byte, bits uint8) {
+		w := &Write{Layout: schema.Unordered + schema.Layout(bits&1) - 1, CheckOutOfBounds: bits&2 > 0, CheckDups: bits&4 > 0, DedupCoords: bits&8 > 0,
+			Offsets: OffsetsFormat{Bits: 32 << (bits >> 4 & 1), Elements: bits&32 > 0, Extra: bits&64 > 0},
+			Columns: []Column{{Name: "d", Data: d}, {Name: "a", Data: a}, {Name: "n", Data: n, Validity: valid}, {Name: "s", Data: s, Offsets: offsets}}}
+		schema := sparseSchema()
+		schema.AllowsDups = bits&128 > 0
+		_, err := Submit(context.Background(), &array.Array{FS: mem.New(), URI: "mem://a", Schema: schema}, w)
+		if err != nil && !errors.Is(err, ErrInvalid) {
+			t.Error(err)
+		}
+	})
+}

@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 
 	"azulejo/array"
@@ -11,6 +10,10 @@ import (
 	"azulejo/fragment"
 	"azulejo/schema"
 )
+
+// maxPadded is the largest tile of one field, in bytes, that a write covering only part of it is let make: a few cells
+// must not cost the memory of a whole tile of any size.
+const maxPadded = 1 << 30
 
 // region is the part of a dense array that a write covers.
 type region struct {
@@ -68,10 +71,23 @@ func (r *region) count(s *schema.Array) (err error) {
 		of func() (uint64, bool)
 	}{{&r.nCells, r.cells.Count}, {&r.nTiles, r.tiles.Count}, {&r.tileCells, r.grid.CellsPerTile}} {
 		n, ok := c.of()
-		if !ok || n > math.MaxInt32*uint64(math.MaxInt32) {
+		if !ok || n > 1<<56 {
 			return fmt.Errorf("%w: the subarray has too many cells or tiles to write at once", ErrInvalid)
 		}
 		*c.n = int(n)
+	}
+	return nil
+}
+
+// checkPadding refuses a region whose tiles are mostly padding and too large to be made.
+func (r *region) checkPadding(cols []column) error {
+	if r.nCells == r.nTiles*r.tileCells {
+		return nil
+	}
+	for i := range cols {
+		if size := cols[i].field.CellSize(); r.tileCells > maxPadded/size {
+			return fmt.Errorf("%w: a tile of %d cells of field %q is too large to be written in part", ErrInvalid, r.tileCells, cols[i].field.Name)
+		}
 	}
 	return nil
 }
@@ -91,6 +107,9 @@ func submitDense(ctx context.Context, a *array.Array, w *Write, name format.Name
 			return Written{}, fmt.Errorf("%w: invalid number of cells given for attribute %q (%d != %d)",
 				ErrInvalid, cols[i].field.Name, cols[i].cells, r.nCells)
 		}
+	}
+	if err := r.checkPadding(cols); err != nil {
+		return Written{}, err
 	}
 	t := newTiler(r, w.Layout)
 	opts := fragment.WriterOptions{Domain: r.ranges, Threads: w.Threads}

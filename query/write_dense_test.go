@@ -2,13 +2,18 @@ package query
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
+	"azulejo/array"
 	"azulejo/datatype"
 	"azulejo/fragment"
 	"azulejo/schema"
+	"azulejo/vfs/mem"
 )
 
 // TestTilesHoldTheirCells cuts random regions of random arrays into tiles and compares every cell of every tile with
@@ -168,5 +173,17 @@ func TestRegionsAreChecked(t *testing.T) {
 		if _, err := denseRegion(s, Subarray{c.ranges}); err == nil || err.Error() != c.want {
 			t.Errorf("got %v\nwant %s", err, c.want)
 		}
+	}
+}
+
+// TestHugeTilesAreNotPadded refuses a write of one cell that would make a tile of a terabyte.
+func TestHugeTilesAreNotPadded(t *testing.T) {
+	s := testSchema(schema.Dense, schema.RowMajor, []schema.Dimension{intDim("d", 0, 1<<40-1, 1<<40)},
+		schema.Attribute{Name: "a", Type: datatype.Int8, CellValNum: 1})
+	one := datatype.Bytes([]int64{5})
+	_, err := Submit(context.Background(), &array.Array{FS: mem.New(), URI: "mem://a", Schema: s}, &Write{
+		Subarray: Subarray{[][]schema.Range{{{Lo: one, Hi: one}}}}, Columns: []Column{{Name: "a", Data: []byte{1}}}})
+	if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), `field "a" is too large to be written in part`) {
+		t.Error(err)
 	}
 }

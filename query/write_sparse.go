@@ -131,7 +131,12 @@ type cellSource struct {
 	first, cells, perTile int
 }
 
-func (s *cellSource) tiles() int { return (s.cells + s.perTile - 1) / s.perTile }
+func (s *cellSource) tiles() int {
+	if s.cells == 0 {
+		return 0
+	}
+	return (s.cells-1)/s.perTile + 1
+}
 
 // fill provides one column's cells of one tile.
 func (s *cellSource) fill(tile, field int, c *fragment.Cells) error {
