@@ -126,6 +126,7 @@ func (w *Writer) Append(ctx context.Context, n int, fill Fill) error {
 // spread hands all tiles to the group, in batches. Every batch but one waits for a batch handed out before it, so the
 // oldest can always be written and its memory used again.
 func (w *Writer) spread(ctx context.Context, group *errgroup.Group, n int, fill Fill) {
+	pieces := w.opts.Threads / max(1, n*len(w.fields))
 	for i, f := range w.fields {
 		for first := 0; first < n; {
 			var b *batch
@@ -134,7 +135,7 @@ func (w *Writer) spread(ctx context.Context, group *errgroup.Group, n int, fill 
 				return
 			case b = <-w.idle:
 			}
-			b.first, b.n = first, min(n-first, f.batchTiles)
+			b.first, b.n, b.pieces = first, min(n-first, f.batchTiles), pieces
 			first += b.n
 			seq := f.handedOut
 			f.handedOut++

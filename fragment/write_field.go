@@ -6,10 +6,8 @@ import (
 	"sync"
 
 	"azulejo/datatype"
-	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/schema"
-	"azulejo/vfs"
 )
 
 // batchBytes is how many unfiltered bytes a task should have at least, so that small tiles do not cost a task each.
@@ -41,20 +39,14 @@ type fieldWriter struct {
 	domain    schema.Range
 }
 
-// dataFile is one data file of a fragment, created when its first bytes come.
-type dataFile struct {
-	codec  *filter.Codec
-	name   string
-	w      vfs.Writer
-	nBytes uint64
-}
-
 // batch is a number of consecutive tiles of one field and their filtered form, with the memory for both. Batches are
 // used again and again, their buffers grow to the size that tiles have.
 type batch struct {
 	first, n int
-	cells    Cells
-	tally    tally
+	// pieces is how many goroutines may work on one tile.
+	pieces int
+	cells  Cells
+	tally  tally
 	// fixed, vars and validity are filtered tiles back to back.
 	fixed, vars, validity []byte
 	tileCells             []uint64
@@ -95,18 +87,18 @@ func (f *fieldWriter) open(file string) (err error) {
 	cellSize := f.field.CellSize()
 	if f.field.Var() {
 		f.fixed.name = valueFile
-		if f.fixed.codec, err = filter.NewCodec(s.OffsetsFilters, datatype.Uint64, 8); err != nil {
+		if err = f.fixed.filterBy(s.OffsetsFilters, datatype.Uint64, 8); err != nil {
 			return fmt.Errorf("offsets of field %q: %w", f.field.Name, err)
 		}
 		values, valueFile, cellSize = &f.vars, file+"_var.tdb", f.field.Type.Size()
 	}
 	values.name = valueFile
-	if values.codec, err = filter.NewCodec(s.FieldFilters(f.field), f.field.Type, cellSize); err != nil {
+	if err = values.filterBy(s.FieldFilters(f.field), f.field.Type, cellSize); err != nil {
 		return fmt.Errorf("field %q: %w", f.field.Name, err)
 	}
 	if f.field.Nullable {
 		f.validity.name = file + "_validity.tdb"
-		if f.validity.codec, err = filter.NewCodec(s.ValidityFilters, datatype.Uint8, 1); err != nil {
+		if err = f.validity.filterBy(s.ValidityFilters, datatype.Uint8, 1); err != nil {
 			return fmt.Errorf("validity of field %q: %w", f.field.Name, err)
 		}
 	}
@@ -158,32 +150,6 @@ func (f *fieldWriter) bound(b *batch, c *Cells, cells int) {
 		b.domain = d.Union(b.domain, r)
 	}
 	b.boxes = append(b.boxes, r)
-}
-
-// filter appends the filtered form of one tile to the batch.
-func (f *fieldWriter) filter(b *batch, c *Cells) (err error) {
-	b.meta.TileOffsets = append(b.meta.TileOffsets, uint64(len(b.fixed)))
-	if f.field.Var() {
-		b.meta.VarOffsets = append(b.meta.VarOffsets, uint64(len(b.vars)))
-		b.meta.VarSizes = append(b.meta.VarSizes, uint64(len(c.Data)))
-		if b.vars, err = f.vars.codec.ForwardVar(b.vars, c.Data, c.Offsets); err != nil {
-			return err
-		}
-		if f.vars.codec.TakesOffsets() {
-			b.fixed = append(b.fixed, 0, 0, 0, 0, 0, 0, 0, 0) // a tile of no chunks
-		} else if b.fixed, err = f.fixed.codec.Forward(b.fixed, datatype.Bytes(c.Offsets)); err != nil {
-			return fmt.Errorf("offsets: %w", err)
-		}
-	} else if b.fixed, err = f.fixed.codec.Forward(b.fixed, c.Data); err != nil {
-		return err
-	}
-	if f.field.Nullable {
-		b.meta.ValidityOffsets = append(b.meta.ValidityOffsets, uint64(len(b.validity)))
-		if b.validity, err = f.validity.codec.Forward(b.validity, c.Validity); err != nil {
-			return fmt.Errorf("validity: %w", err)
-		}
-	}
-	return nil
 }
 
 // deliver appends a batch to the files as soon as all before it are there: the task that finds the next batch missing
@@ -283,20 +249,6 @@ func (f *fieldWriter) pad(tiles int) {
 	if !f.field.Nullable {
 		f.meta.ValidityOffsets = blank.ValidityOffsets
 	}
-}
-
-func (d *dataFile) write(ctx context.Context, w *Writer, p []byte) (err error) {
-	if d.codec == nil {
-		return nil
-	}
-	if d.w == nil {
-		if d.w, err = w.create(ctx, d.name); err != nil {
-			return err
-		}
-	}
-	n, err := d.w.Write(p)
-	d.nBytes += uint64(n)
-	return err
 }
 
 func (b *batch) reset() {

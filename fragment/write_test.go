@@ -1,12 +1,15 @@
 package fragment
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"azulejo/datatype"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/schema"
 	"azulejo/vfs/mem"
@@ -120,6 +123,37 @@ func TestWriterHoldsFewTiles(t *testing.T) {
 		box := m.RTree.Leaves().Columns[0].Range(int(r), 8)
 		if got := datatype.View[int64](box.Lo)[0]; got != r || m.Fields[0].NullCounts[r] != 1 {
 			t.Errorf("%d: tile %d begins at %d", i, r, got)
+		}
+	}
+}
+
+// TestPiecesAreTheTile filters large tiles in pieces and as a whole: the bytes are the same.
+func TestPiecesAreTheTile(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	data := make([]byte, 2<<20)
+	for i := range data {
+		data[i] = byte(rng.IntN(i>>17 + 1))
+	}
+	for _, p := range []filter.Pipeline{
+		{}, schema.DefaultCoordsFilters(),
+		{MaxChunk: 1, Filters: []filter.Spec{filter.Windowed(filter.BitWidthReduction, 256), filter.Plain(filter.ChecksumMD5)}},
+		{MaxChunk: 0, Filters: []filter.Spec{filter.Plain(filter.Byteshuffle)}},
+	} {
+		for _, cellSize := range []int{12, 70000} {
+			for _, n := range []int{0, 1, 65536 / cellSize * 8, 65536/cellSize*17 + 1, len(data) / cellSize} {
+				var d dataFile
+				if err := d.filterBy(p, datatype.Int32, cellSize); err != nil {
+					t.Fatal(err)
+				}
+				want, err := d.forward([]byte("x"), data[:n*cellSize], 1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := d.forward([]byte("x"), data[:n*cellSize], 5)
+				if err != nil || !bytes.Equal(got, want) {
+					t.Errorf("%v, %d cells of %d bytes: %v, %d bytes, want %d", p, n, cellSize, err, len(got), len(want))
+				}
+			}
 		}
 	}
 }
