@@ -50,6 +50,28 @@ func (r *Reader) Field(name string) (*Field, bool, error) {
 	return r.fields[slot].Load(), true, nil
 }
 
+// TimestampsField is the name of the hidden field that Timestamps returns.
+const TimestampsField = "__timestamps"
+
+// Timestamps returns the hidden field that holds a time in milliseconds since 1970 for every cell of a consolidated
+// sparse fragment, a UINT64; false when the fragment has none, and all its cells have its own start timestamp.
+func (r *Reader) Timestamps() (*Field, bool, error) {
+	slot := r.slots.Timestamp()
+	if slot < 0 {
+		return nil, false, nil
+	}
+	if known := r.fields[slot].Load(); known != nil {
+		return known, true, nil
+	}
+	f := schema.Field{Name: TimestampsField, Type: datatype.Uint64, CellValNum: 1}
+	codec, err := filter.NewCodecAt(r.footer.Version, r.Schema().CoordsFilters, f.Type, f.CellSize())
+	if err != nil {
+		return nil, false, r.fieldError(&f, err)
+	}
+	r.fields[slot].CompareAndSwap(nil, &Field{Field: f, r: r, slot: slot, fixed: codec})
+	return r.fields[slot].Load(), true, nil
+}
+
 func (r *Reader) newField(f schema.Field, slot int) (*Field, error) {
 	s, version := r.Schema(), r.footer.Version
 	out := &Field{Field: f, r: r, slot: slot}

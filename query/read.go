@@ -43,15 +43,17 @@ type reading struct {
 	// axes has the selection of every dimension.
 	axes []axis
 	// outs are the fields to return.
-	outs    []*outField
-	cond    *condition.Checked
+	outs []*outField
+	cond *condition.Checked
+	// at is the interval of time that cells with timestamps of their own must lie in.
+	at      array.Interval
 	threads int
 	files   fragment.Files
 	from    position
 }
 
 func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) {
-	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), threads: q.Threads}
+	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), at: a.At, threads: q.Threads}
 	if r.threads <= 0 {
 		r.threads = runtime.GOMAXPROCS(0)
 	}

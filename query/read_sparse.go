@@ -78,6 +78,13 @@ func (r *reading) loadFields(ctx context.Context, names map[string]bool, used ma
 				return err
 			}
 		}
+		times, ok, err := f.Timestamps()
+		if err == nil && ok {
+			err = times.Load(ctx)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -313,7 +320,7 @@ func (r *reading) exactSize(plan *sparsePlan) (exactSize, bool) {
 		size.cellAt = append(size.cellAt, size.cells)
 		size.dataAt = append(size.dataAt, append([]uint64(nil), size.data...))
 		for _, t := range s.tiles {
-			if !t.full || r.cond != nil && t.verdict != condition.All {
+			if !t.full || !t.timely || r.cond != nil && t.verdict != condition.All {
 				return size, false
 			}
 			for i, o := range r.outs {

@@ -308,6 +308,14 @@ func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys
 		}
 		k.add(p.keysOf(c, chosen, n))
 	}
+	k.coords = len(k.columns)
+	if run.slab.times {
+		c, err := run.column(ctx, &timesField, run.hits)
+		if err != nil {
+			return nil, err
+		}
+		k.add((&orderPart{kind: datatype.KindUint64}).keysOf(c, chosen, n))
+	}
 	return k, nil
 }
 

@@ -26,8 +26,10 @@ type tileRef struct {
 	frag  int
 	tile  uint64
 	cells int
-	// full says that all its cells lie in the selected ranges, verdict what its statistics tell about the condition.
+	// full says that all its cells lie in the selected ranges, timely that all lie in the interval of time; verdict is
+	// what its statistics tell about the condition.
 	full    bool
+	timely  bool
 	verdict condition.Verdict
 	// first holds the keys of the first sort dimension.
 	first span
@@ -45,8 +47,9 @@ type slab struct {
 	// cut is the slab's range of the first sort dimension; it matters to shared tiles.
 	cut span
 	// sort says that the cells must be brought into order, dedup that cells at equal coordinates are versions of one,
-	// of which the newest counts, repeat that a cell is returned as often as ranges hold it.
-	sort, dedup, repeat bool
+	// of which the newest counts, repeat that a cell is returned as often as ranges hold it. times says that some of the
+	// versions have timestamps of their own.
+	sort, dedup, repeat, times bool
 }
 
 // sparsePlan is what a sparse read will do, determined by query and fragments alone so that it can be resumed.
@@ -114,7 +117,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	if err != nil || len(tiles) == 0 {
 		return err
 	}
-	frags := countFragments(tiles)
+	frags := r.countVersions(tiles)
 	ordered := layout != schema.Unordered
 	if layout == schema.GlobalOrder || len(axes) == 1 && axes[0].rising {
 		ordered = frags > 1
@@ -128,8 +131,8 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	}
 	for _, s := range slabs {
 		s.axes = axes
-		several := countFragments(s.tiles) > 1
-		s.dedup = dedup && several
+		s.dedup = dedup && r.countVersions(s.tiles) > 1
+		s.times = s.dedup && r.timed(s)
 		s.sort = ordered || s.dedup
 		if layout != schema.Unordered && layout != schema.GlobalOrder {
 			for i := range axes {
@@ -160,15 +163,30 @@ func (s *slab) dropHopeless() {
 	s.tiles = kept
 }
 
-func countFragments(tiles []*tileRef) int {
-	n, last := 0, map[int]bool{}
+// countVersions returns how many versions of a cell the tiles may hold: one per fragment, more where cells have
+// timestamps of their own.
+func (r *reading) countVersions(tiles []*tileRef) int {
+	n, seen := 0, map[int]bool{}
 	for _, t := range tiles {
-		if !last[t.frag] {
-			last[t.frag] = true
+		if !seen[t.frag] {
+			seen[t.frag] = true
 			n++
+			if r.fragments[t.frag].Footer().HasTimestamps {
+				n++
+			}
 		}
 	}
 	return n
+}
+
+// timed reports whether cells of the slab have timestamps of their own.
+func (r *reading) timed(s *slab) bool {
+	for _, t := range s.tiles {
+		if r.fragments[t.frag].Footer().HasTimestamps {
+			return true
+		}
+	}
+	return false
 }
 
 // findTiles returns the tiles whose bounding box meets the selection, by fragment and number.
@@ -176,10 +194,11 @@ func (r *reading) findTiles(ctx context.Context, axes []axis, order *sortOrder) 
 	var tiles []*tileRef
 	for i, f := range r.fragments {
 		before := len(tiles)
+		timely := !f.Footer().HasTimestamps || r.at.Contains(f.Name().Start, f.Name().End)
 		err := f.Search(ctx, func(dim int, box schema.Range) fragment.Overlap {
 			return fragment.Overlap(axes[dim].meet(box))
 		}, func(tile uint64, inside bool) {
-			t := &tileRef{frag: i, tile: tile, full: inside}
+			t := &tileRef{frag: i, tile: tile, full: inside, timely: timely}
 			if n := f.TileCells(tile); n <= math.MaxUint32 {
 				t.cells = int(n)
 			} else {
@@ -252,6 +271,10 @@ func boundsOf(ctx context.Context, f *fragment.Reader, field *schema.Field, sour
 // fieldIn returns the field of a fragment that holds the cells of the array's field, loaded; nil when the fragment lacks
 // it or has another one of that name.
 func fieldIn(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
+	if field.Name == fragment.TimestampsField {
+		s, _, err := f.Timestamps()
+		return s, err
+	}
 	s, ok, err := f.Field(field.Name)
 	if err != nil || !ok {
 		return nil, err

@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"sync"
@@ -332,10 +333,16 @@ func (run *slabRun) copyTile(c *slabColumn, i int, tile *fragment.Tile) {
 	}
 }
 
-// fillTile puts fill values in the place of a tile whose fragment lacks the field.
+// fillTile puts fill values in the place of a tile whose fragment lacks the field. Cells without timestamps have their
+// fragment's.
 func (run *slabRun) fillTile(c *slabColumn, i int) {
-	a := &run.schema.Attributes[c.field.Index]
 	lo, hi := run.base[i], run.base[i+1]
+	if c.field == &timesField {
+		start := run.fragments[run.slab.tiles[i].frag].Name().Start
+		fillCells(c.data[8*lo:8*hi], binary.LittleEndian.AppendUint64(nil, start))
+		return
+	}
+	a := &run.schema.Attributes[c.field.Index]
 	if c.field.Var() {
 		fillCells(c.data[c.regions[i]:c.regions[i+1]], a.Fill)
 		for k := lo; k < hi; k++ {
@@ -358,7 +365,35 @@ func (run *slabRun) choose(ctx context.Context) error {
 	if err := run.chooseRanges(ctx); err != nil {
 		return err
 	}
+	if err := run.chooseTimes(ctx); err != nil {
+		return err
+	}
 	return run.chooseCondition(ctx)
+}
+
+// timesField is the hidden field of cells' timestamps.
+var timesField = schema.Field{Name: fragment.TimestampsField, Type: datatype.Uint64, CellValNum: 1}
+
+// chooseTimes clears the cells whose own timestamps lie outside of the interval of time.
+func (run *slabRun) chooseTimes(ctx context.Context) error {
+	late := func(i int) bool { return !run.slab.tiles[i].timely }
+	for i := range run.slab.tiles {
+		if !late(i) {
+			continue
+		}
+		c, err := run.column(ctx, &timesField, late)
+		if err != nil {
+			return err
+		}
+		if run.mask == nil {
+			if run.mask, err = run.ones(); err != nil {
+				return err
+			}
+		}
+		lo, hi := run.base[i], run.base[i+1]
+		keepKeys(datatype.KindUint64, run.mask[lo:hi], c.data[8*lo:8*hi], span{run.at.Start, run.at.End})
+	}
+	return nil
 }
 
 // chooseRanges applies the ranges to the tiles that are not wholly inside, and the slab's cut to shared ones.

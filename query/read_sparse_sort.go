@@ -10,6 +10,8 @@ import (
 // belongs to the i-th selected cell.
 type sortKeys struct {
 	columns [][]uint64
+	// coords is the number of columns that say where a cell is; those behind order its versions.
+	coords int
 	// spans has the smallest and largest number of each column.
 	spans []span
 }
@@ -191,9 +193,9 @@ func permute(dst, src []uint64, order []uint32) {
 	}
 }
 
-// equal reports whether cells i and j have the same numbers.
+// equal reports whether cells i and j are at the same place.
 func (k *sortKeys) equal(i, j uint32) bool {
-	for _, c := range k.columns {
+	for _, c := range k.columns[:k.coords] {
 		if c[i] != c[j] {
 			return false
 		}
