@@ -15,18 +15,30 @@ import (
 //
 // Coordinates are first turned into Keys, columns of unsigned numbers that sort like the coordinates, so that comparing
 // needs no dispatch on the dimension's type. Global order has a column of tile numbers for every dimension with more than
-// one tile, in tile order, and then the coordinates in cell order. The number of a text is its first eight bytes; the
-// rest is compared only where those are equal.
+// one tile, in tile order, and then the coordinates in cell order; in arrays in Hilbert order it has a column of places on
+// the curve, and then the coordinates in row-major order. The number of a text is its first eight bytes; the rest is
+// compared only where those are equal.
 type Ordering struct {
 	domain *Domain
-	parts  []part
+	// curve is set when the first part is the place on it.
+	curve *Curve
+	parts []part
 }
 
 // part is one column of Keys.
 type part struct {
 	dim  int
-	tile bool
+	kind partKind
 }
+
+// partKind says what a column's numbers are.
+type partKind uint8
+
+const (
+	coordPart partKind = iota
+	tilePart
+	placePart
+)
 
 // Keys holds the comparable form of a set of cells. It belongs to its maker and shares the memory of text columns.
 type Keys struct {
@@ -36,17 +48,26 @@ type Keys struct {
 }
 
 // NewOrdering returns the order of RowMajor, ColMajor or GlobalOrder (tile order, then cell order; dimensions without an
-// extent have no part in the tile order). Hilbert arrays in global order are refused with ErrInvalid.
+// extent have no part in the tile order; Hilbert arrays have their curve in place of both). Others are refused with
+// ErrInvalid.
 func NewOrdering(a *Array, layout Layout) (*Ordering, error) {
 	o := &Ordering{domain: &a.Domain}
 	n := len(a.Domain.Dimensions)
 	cells := layout
-	if layout == GlobalOrder {
+	switch {
+	case layout == GlobalOrder && a.CellOrder == Hilbert:
+		var err error
+		if o.curve, err = NewCurve(&a.Domain); err != nil {
+			return nil, err
+		}
+		o.parts = append(o.parts, part{0, placePart})
+		cells = RowMajor
+	case layout == GlobalOrder:
 		cells = a.CellOrder
 		for k := range n {
 			i := axis(k, n, a.TileOrder == ColMajor)
 			if d := &a.Domain.Dimensions[i]; !d.Var() && d.Extent != nil && d.severalTiles() {
-				o.parts = append(o.parts, part{i, true})
+				o.parts = append(o.parts, part{i, tilePart})
 			}
 		}
 	}
@@ -54,7 +75,7 @@ func NewOrdering(a *Array, layout Layout) (*Ordering, error) {
 		return nil, fmt.Errorf("%w: cells cannot be compared in layout %d", ErrInvalid, cells)
 	}
 	for k := range n {
-		o.parts = append(o.parts, part{axis(k, n, cells == ColMajor), false})
+		o.parts = append(o.parts, part{axis(k, n, cells == ColMajor), coordPart})
 	}
 	return o, nil
 }
@@ -91,7 +112,9 @@ func (o *Ordering) Keys(n int, cols []Coords, reuse *Keys) (*Keys, error) {
 		k.nums[p] = slices.Grow(k.nums[p][:0], n)[:n]
 		k.texts[p] = nil
 		switch {
-		case part.tile:
+		case part.kind == placePart:
+			o.curve.Values(k.nums[p], cols, nil)
+		case part.kind == tilePart:
 			tileNumbers(k.nums[p], d, cols[part.dim].Data)
 		case d.Var():
 			col := cols[part.dim]
@@ -134,6 +157,15 @@ func (o *Ordering) Sorted(k *Keys) bool {
 		}
 	}
 	return true
+}
+
+// MayFollow reports whether a fragment may store cell j of y behind cell i of x: whether it does not come before it. As in
+// libtiledb, cells at one place of a Hilbert curve may be stored in any sequence.
+func (o *Ordering) MayFollow(x *Keys, i int, y *Keys, j int) bool {
+	if o.curve != nil {
+		return x.nums[0][i] <= y.nums[0][j]
+	}
+	return o.Compare(x, i, y, j) <= 0
 }
 
 // Sort returns the positions of the cells of k in this order; cells at equal coordinates keep their sequence.
