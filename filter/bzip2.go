@@ -2,8 +2,11 @@ package filter
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/dsnet/compress/bzip2"
+
+	"azulejo/internal/unpack"
 )
 
 // bzip2Block compresses into one bzip2 stream.
@@ -17,23 +20,39 @@ func buildBzip2(s Spec, _ input) (stage, error) {
 
 func (bzip2Block) bound(n int) int { return n + n/100 + 600 }
 
+// bzip2Encoder is a reusable writer with the slice it appends to.
+type bzip2Encoder struct {
+	*bzip2.Writer
+	out appender
+}
+
+var bzip2Encoders [10]sync.Pool
+
 func (b bzip2Block) compress(_ *work, dst, src []byte) ([]byte, error) {
-	out := appender(dst)
-	w, err := bzip2.NewWriter(&out, &bzip2.WriterConfig{Level: b.level})
-	if err != nil {
-		return nil, fmt.Errorf("bzip2 encoder: %w", err)
+	e, ok := bzip2Encoders[b.level].Get().(*bzip2Encoder)
+	if !ok {
+		e = new(bzip2Encoder)
+		w, err := bzip2.NewWriter(&e.out, &bzip2.WriterConfig{Level: b.level})
+		if err != nil {
+			return nil, fmt.Errorf("bzip2 encoder: %w", err)
+		}
+		e.Writer = w
 	}
-	if _, err := w.Write(src); err != nil {
-		return nil, fmt.Errorf("bzip2 encoder: %w", err)
+	e.out = dst
+	err := e.Reset(&e.out)
+	if err == nil {
+		_, err = e.Write(src)
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("bzip2 encoder: %w", err)
+	if err == nil {
+		err = e.Close()
 	}
-	return out, nil
+	dst, e.out = e.out, nil
+	bzip2Encoders[b.level].Put(e)
+	return dst, err
 }
 
 func (bzip2Block) decompress(_ *work, dst, src []byte) error {
-	if err := bunzip2(dst, src); err != nil {
+	if err := unpack.Bzip2(dst, src); err != nil {
 		return corrupt(err)
 	}
 	return nil

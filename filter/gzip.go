@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zlib"
+
+	"azulejo/internal/unpack"
 )
 
 // gzipBlock compresses into a zlib stream (RFC 1950); despite its name the filter has no gzip framing.
@@ -60,7 +62,7 @@ func (g gzipBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 }
 
 func (gzipBlock) decompress(_ *work, dst, src []byte) error {
-	if err := inflate(dst, src); err != nil {
+	if err := unpack.Zlib(dst, src); err != nil {
 		return corrupt(err)
 	}
 	return nil

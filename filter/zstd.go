@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"azulejo/internal/unpack"
 )
 
 // zstdBlock compresses into one Zstandard frame with its content size and without a checksum, as libtiledb does.
@@ -61,9 +63,9 @@ func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 const zstdSlack = 16
 
 func (z zstdBlock) decompress(w *work, dst, src []byte) error {
-	if err := unzstd(dst, src); err == nil {
+	if err := unpack.Zstd(dst, src); err == nil {
 		return nil
-	} else if err != errLeft {
+	} else if err != unpack.ErrLeft {
 		return corrupt(err)
 	}
 	d, ok := zstdDecoders.Get().(*zstd.Decoder)

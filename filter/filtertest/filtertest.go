@@ -26,12 +26,13 @@ func Specs() []filter.Spec {
 	for _, c := range []filter.Code{filter.RLE, filter.LZ4, filter.Delta, filter.DoubleDelta} {
 		specs = append(specs, filter.Compressor(c, -1))
 	}
-	for _, level := range []int32{-7, -1, 0, 1, 5, 9, 22} {
+	for _, level := range []int32{-7, 3, 7, 22} {
 		specs = append(specs, filter.Compressor(filter.Zstd, level))
-		if level <= 9 {
-			specs = append(specs, filter.Compressor(filter.Gzip, level), filter.Compressor(filter.Bzip2, level))
-		}
 	}
+	for _, level := range []int32{-1, 0, 1, 9} {
+		specs = append(specs, filter.Compressor(filter.Gzip, level))
+	}
+	specs = append(specs, filter.Compressor(filter.Bzip2, -1), filter.Compressor(filter.Bzip2, 9))
 	return specs
 }
 
@@ -180,7 +181,7 @@ func damage(t *testing.T, p filter.Pipeline, disk, tile []byte, reverse func([]b
 	if got, err := reverse(disk); err != nil || !bytes.Equal(got, tile) {
 		t.Fatalf("undamaged: %v", err)
 	}
-	for n := 0; n < len(disk); n += 1 + len(disk)/300 {
+	for n := 0; n < len(disk); n += 1 + len(disk)/100 {
 		if _, err := reverse(disk[:n:n]); !errors.Is(err, filter.ErrCorrupt) {
 			t.Fatalf("cut to %d of %d bytes: %v", n, len(disk), err)
 		}
@@ -188,9 +189,9 @@ func damage(t *testing.T, p filter.Pipeline, disk, tile []byte, reverse func([]b
 	summed := len(p.Filters) > 0 && slices.Contains([]filter.Code{filter.ChecksumMD5, filter.ChecksumSHA256},
 		p.Filters[len(p.Filters)-1].Code)
 	rng := rand.New(rand.NewPCG(1, uint64(len(disk))))
-	for i := range 400 {
+	for i := range 200 {
 		bit := rng.IntN(8 * len(disk))
-		if i < 8*min(len(disk), 40) {
+		if i < 8*min(len(disk), 10) {
 			bit = i
 		}
 		bad := bytes.Clone(disk)
@@ -231,24 +232,18 @@ func RunTexts(t *testing.T, p filter.Pipeline, typ datatype.Type) {
 			if n, err := filter.OriginalSize(disk); err == nil && n > 1<<20 {
 				return nil, fmt.Errorf("%w: a size that a reader refuses", filter.ErrCorrupt)
 			}
-			got, at, err := c.ReverseStrings(disk, len(offsets))
-			if err == nil && len(at) != len(offsets) {
-				t.Fatalf("%s: %d offsets", name, len(at))
-			}
-			if err == nil && bytes.Equal(got, data) && bytes.Equal(disk, disk[:len(disk):len(disk)]) {
-				checkStarts(t, at, len(got))
+			got, starts, err := c.ReverseStrings(disk, len(offsets))
+			if err == nil && (len(starts) != len(offsets) || !slices.IsSorted(starts) || starts[len(starts)-1] > uint64(len(got))) {
+				t.Fatalf("%s: offsets %d in %d bytes", name, starts, len(got))
 			}
 			return got, err
 		}
+		if c.TakesOffsets() {
+			if _, starts, err := c.ReverseStrings(disk, len(offsets)); err != nil || !slices.Equal(starts, offsets) {
+				t.Fatalf("%s: offsets %d, want %d, %v", name, starts, offsets, err)
+			}
+		}
 		damage(t, p, disk, data, reverse)
-	}
-}
-
-// checkStarts tells whether offsets rise inside n bytes.
-func checkStarts(t *testing.T, offsets []uint64, n int) {
-	t.Helper()
-	if !slices.IsSorted(offsets) || len(offsets) > 0 && offsets[len(offsets)-1] > uint64(n) {
-		t.Fatalf("offsets %v in %d bytes", offsets, n)
 	}
 }
 

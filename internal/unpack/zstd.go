@@ -1,4 +1,4 @@
-package filter
+package unpack
 
 import (
 	"encoding/binary"
@@ -10,16 +10,12 @@ import (
 	"github.com/klauspost/compress/huff0"
 )
 
-// This is a decoder of Zstandard frames (RFC 8878) as tiles have them: one frame without dictionary and checksum, for a
-// source and a destination that are both whole in memory. Filtered numbers have long repetitions of few bytes, which the
-// library copies byte by byte; copying them in larger pieces makes such frames four times as fast. Frames of another
-// kind, and those whose matches are short, are left to the library.
-
 // errUnzstd is wrapped by the faults of a Zstandard frame.
-var errUnzstd = errors.New("damaged zstd frame")
+var errUnzstd = fmt.Errorf("%w: zstd", ErrDamaged)
 
-// errLeft says that a frame is one for the library.
-var errLeft = errors.New("left to the library")
+// ErrLeft says that a frame is one for the library: it has a dictionary, a checksum, no size or a follower, or its
+// matches are so short that the library is faster.
+var ErrLeft = errors.New("a frame for the zstd library")
 
 const (
 	zstdMagic    = 0xFD2FB528
@@ -46,19 +42,23 @@ type unzstder struct {
 
 var unzstders = sync.Pool{New: func() any { return new(unzstder) }}
 
-// unzstd fills dst with exactly what the frame src holds. The error is errLeft for frames that it does not take.
-func unzstd(dst, src []byte) error {
+// Zstd fills dst with exactly what the Zstandard frame src holds (RFC 8878). The error is ErrLeft for frames that it does
+// not take, and otherwise wraps ErrDamaged; dst then holds anything. It is for frames with long repetitions of few
+// bytes, as shuffled numbers give: libraries copy these byte by byte, and are four times slower.
+func Zstd(dst, src []byte) error {
 	if len(src) < 6 || binary.LittleEndian.Uint32(src) != zstdMagic {
-		return errLeft
+		return ErrLeft
 	}
 	descriptor := src[4]
 	// Reserved bits, a checksum, a dictionary.
 	if descriptor&0b00011111 != 0 {
-		return errLeft
+		return ErrLeft
 	}
 	single := descriptor&0b00100000 != 0
-	src = src[5:]
-	if !single {
+	window := uint64(0)
+	if src = src[5:]; !single {
+		window = 1 << (10 + src[0]>>3)
+		window += window / 8 * uint64(src[0]&7)
 		src = src[1:]
 	}
 	size := [4]int{0, 2, 4, 8}[descriptor>>6]
@@ -66,7 +66,7 @@ func unzstd(dst, src []byte) error {
 		size = 1
 	}
 	if size == 0 || len(src) < size {
-		return errLeft
+		return ErrLeft
 	}
 	var number [8]byte
 	copy(number[:], src[:size])
@@ -76,6 +76,10 @@ func unzstd(dst, src []byte) error {
 	}
 	if n != uint64(len(dst)) {
 		return fmt.Errorf("%w: %d bytes, %d expected", errUnzstd, n, len(dst))
+	}
+	if !single && (window < n || window > 1<<27) {
+		// The library checks that no match comes from before the window, and limits windows.
+		return ErrLeft
 	}
 	z := unzstders.Get().(*unzstder)
 	z.dst, z.out, z.hasHuff, z.recent = dst, 0, false, [3]int{1, 4, 8}
@@ -109,8 +113,8 @@ func (z *unzstder) frame(src []byte) error {
 		src = src[stored:]
 		switch header >> 1 & 3 {
 		case 0, 1:
-			if size > len(z.dst)-z.out {
-				return z.tooLong()
+			if size > min(zstdBlockMax, len(z.dst)-z.out) {
+				return z.tooLong(size)
 			}
 			to := z.dst[z.out : z.out+size]
 			if z.out += size; stored == size {
@@ -133,13 +137,13 @@ func (z *unzstder) frame(src []byte) error {
 	}
 	if len(src) != 0 {
 		// Another frame may follow.
-		return errLeft
+		return ErrLeft
 	}
 	return nil
 }
 
-func (z *unzstder) tooLong() error {
-	return fmt.Errorf("%w: it goes on after %d bytes", errUnzstd, len(z.dst))
+func (z *unzstder) tooLong(n int) error {
+	return fmt.Errorf("%w: a block of %d bytes and more at %d of %d", errUnzstd, n, z.out, len(z.dst))
 }
 
 // block decodes a compressed block.
@@ -153,21 +157,22 @@ func (z *unzstder) block(src []byte) error {
 		return err
 	}
 	if z.out == 0 && n > 0 && min(len(z.dst), zstdBlockMax)/n < shortMatches {
-		return errLeft
+		return ErrLeft
 	}
 	literals, err := z.literals(l)
 	if err != nil {
 		return err
 	}
+	end := min(len(z.dst), z.out+zstdBlockMax)
 	if n == 0 {
 		if len(src) != 0 {
 			return fmt.Errorf("%w: %d bytes without sequences", errUnzstd, len(src))
 		}
-	} else if literals, err = z.sequences(literals, n, src); err != nil {
+	} else if literals, err = z.sequences(z.dst[:end], literals, n, src); err != nil {
 		return err
 	}
-	if len(literals) > len(z.dst)-z.out {
-		return z.tooLong()
+	if len(literals) > end-z.out {
+		return z.tooLong(len(literals))
 	}
 	z.out += copy(z.dst[z.out:], literals)
 	return nil
@@ -236,7 +241,7 @@ func (z *unzstder) literals(l literalSection) ([]byte, error) {
 		return l.src, nil
 	}
 	if cap(z.buffer) < l.size {
-		z.buffer = make([]byte, max(l.size, DefaultMaxChunk))
+		z.buffer = make([]byte, max(l.size, 1<<16))
 	}
 	if l.kind == 1 {
 		b := z.buffer[:l.size]
@@ -324,8 +329,8 @@ func (r *backBits) take(n uint) uint64 {
 // left returns the bits that are not read, below 0 when more were read than there are.
 func (r *backBits) left() int { return 8*r.at + 64 - int(r.used) }
 
-// sequences runs n sequences and returns the literals that they leave.
-func (z *unzstder) sequences(literals []byte, n int, src []byte) ([]byte, error) {
+// sequences runs n sequences, which must not go beyond dst, and returns the literals that they leave.
+func (z *unzstder) sequences(dst, literals []byte, n int, src []byte) ([]byte, error) {
 	src, err := z.readTables(src)
 	if err != nil {
 		return nil, err
@@ -337,7 +342,7 @@ func (z *unzstder) sequences(literals []byte, n int, src []byte) ([]byte, error)
 	ll, of, ml := &z.tables[0], &z.tables[1], &z.tables[2]
 	r.fill()
 	llState, ofState, mlState := r.take(ll.log), r.take(of.log), r.take(ml.log)
-	dst, out := z.dst, z.out
+	out := z.out
 	recent := z.recent
 	for i := range n {
 		l, o, m := ll.entries[llState&511], of.entries[ofState&511], ml.entries[mlState&511]

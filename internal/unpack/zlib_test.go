@@ -1,4 +1,4 @@
-package filter
+package unpack
 
 import (
 	"bytes"
@@ -50,29 +50,29 @@ func samples() map[string][]byte {
 	}
 }
 
-func TestInflate(t *testing.T) {
+func TestZlib(t *testing.T) {
 	for name, b := range samples() {
 		for _, level := range []int{zlib.NoCompression, zlib.BestSpeed, 6, zlib.BestCompression, zlib.HuffmanOnly} {
 			src := deflated(t, b, level)
 			dst := make([]byte, len(b))
-			if err := inflate(dst, src); err != nil || !bytes.Equal(dst, b) {
+			if err := Zlib(dst, src); err != nil || !bytes.Equal(dst, b) {
 				t.Fatalf("%s at level %d: %v", name, level, err)
 			}
-			if inflate(make([]byte, len(b)+1), src) == nil {
+			if Zlib(make([]byte, len(b)+1), src) == nil {
 				t.Errorf("%s at level %d: a byte too many was made up", name, level)
 			}
-			if len(b) > 0 && inflate(make([]byte, len(b)-1), src) == nil {
+			if len(b) > 0 && Zlib(make([]byte, len(b)-1), src) == nil {
 				t.Errorf("%s at level %d: a byte was lost", name, level)
 			}
-			if inflate(dst, append(bytes.Clone(src), 0)) == nil {
+			if Zlib(dst, append(bytes.Clone(src), 0)) == nil {
 				t.Errorf("%s at level %d: what follows the end was not seen", name, level)
 			}
 		}
 	}
 }
 
-// FuzzInflate compares the decoder with the standard library's.
-func FuzzInflate(f *testing.F) {
+// FuzzZlib compares the decoder with the standard library's.
+func FuzzZlib(f *testing.F) {
 	for _, b := range samples() {
 		for _, level := range []int{zlib.NoCompression, 6, zlib.HuffmanOnly} {
 			b := b[:min(len(b), 3000)]
@@ -81,7 +81,7 @@ func FuzzInflate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte, n uint16) {
 		dst := make([]byte, n)
-		err := inflate(dst, src)
+		err := Zlib(dst, src)
 		var want []byte
 		r, wantErr := zlib.NewReader(bytes.NewReader(src))
 		if wantErr == nil {
@@ -93,7 +93,7 @@ func FuzzInflate(f *testing.F) {
 		if err != nil && wantErr == nil && len(want) == int(n) {
 			t.Logf("the standard library takes it: %v", err)
 			whole := deflated(t, want, 6)
-			if err := inflate(dst, whole); err != nil {
+			if err := Zlib(dst, whole); err != nil {
 				t.Fatal(err)
 			}
 		}

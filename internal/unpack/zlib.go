@@ -1,19 +1,15 @@
-package filter
+package unpack
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/adler32"
 	"math/bits"
 	"sync"
 )
 
-// This is a decoder of zlib streams (RFC 1950, 1951) for a source and a destination that are both whole in memory. It
-// is about twice as fast as decoders of io.Readers, which keep a window and copy from it.
-
 // errInflate is wrapped by the faults of a zlib stream.
-var errInflate = errors.New("damaged zlib stream")
+var errInflate = fmt.Errorf("%w: zlib", ErrDamaged)
 
 // An entry of a decoding table says what the next bits mean:
 //
@@ -62,8 +58,9 @@ type inflater struct {
 
 var inflaters = sync.Pool{New: func() any { return new(inflater) }}
 
-// inflate fills dst with exactly what the zlib stream src holds.
-func inflate(dst, src []byte) error {
+// Zlib fills dst with exactly what the zlib stream src holds (RFC 1950, 1951), or returns an error that wraps ErrDamaged
+// and leaves anything in dst.
+func Zlib(dst, src []byte) error {
 	if len(src) < 6 || src[0]&15 != 8 || binary.BigEndian.Uint16(src)%31 != 0 || src[1]&32 != 0 {
 		return fmt.Errorf("%w: bad header", errInflate)
 	}

@@ -1,22 +1,18 @@
-package filter
+package unpack
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/bits"
 	"sync"
 )
 
-// This is a decoder of bzip2 streams for a source and a destination that are both whole in memory. It is about twice as
-// fast as the standard library's, which reads by bytes, decodes by bits and allocates for the largest block.
-//
-// A stream is "BZh" and a digit for the block size, blocks that each begin with the digits of pi, and the digits of its
-// root with a checksum of the blocks' checksums. A block is, from the last step of compression to the first: Huffman
+// A bzip2 stream is "BZh" and a digit for the block size, blocks that each begin with the digits of pi, and the digits of
+// its root with a checksum of the blocks' checksums. A block is, from the last step of compression to the first: Huffman
 // codes, runs of zeros, moves to front, the Burrows-Wheeler transform, runs of bytes.
 
 // errBunzip2 is wrapped by the faults of a bzip2 stream.
-var errBunzip2 = errors.New("damaged bzip2 stream")
+var errBunzip2 = fmt.Errorf("%w: bzip2", ErrDamaged)
 
 const (
 	bzBlock = 0x314159265359
@@ -59,8 +55,9 @@ type bunzipper struct {
 
 var bunzippers = sync.Pool{New: func() any { return new(bunzipper) }}
 
-// bunzip2 fills dst with exactly what the bzip2 stream src holds.
-func bunzip2(dst, src []byte) error {
+// Bzip2 fills dst with exactly what the bzip2 stream src holds, or returns an error that wraps ErrDamaged and leaves
+// anything in dst.
+func Bzip2(dst, src []byte) error {
 	if len(src) < 14 || string(src[:3]) != "BZh" || src[3] < '1' || src[3] > '9' {
 		return fmt.Errorf("%w: bad header", errBunzip2)
 	}

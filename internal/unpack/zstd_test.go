@@ -1,0 +1,89 @@
+package unpack
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdSamples returns frames of byte strings with long and short matches, by level.
+func zstdSamples(tb testing.TB) (frames, data [][]byte) {
+	all := samples()
+	shuffled := make([]byte, 200000)
+	for i := range shuffled {
+		shuffled[i] = byte(i / 9000 * (1 + i%3000/2990*i))
+	}
+	all["shuffled"] = shuffled
+	all["text with runs"] = bytes.Repeat([]byte("abcdefghijklmnop, and so on for a long while; "+string(make([]byte, 300))), 700)
+	for _, b := range all {
+		for level := zstd.SpeedFastest; level <= zstd.SpeedBestCompression; level++ {
+			w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(false),
+				zstd.WithZeroFrames(true), zstd.WithAllLitEntropyCompression(true))
+			if err != nil {
+				tb.Fatal(err)
+			}
+			frames, data = append(frames, w.EncodeAll(b, nil)), append(data, b)
+		}
+	}
+	return frames, data
+}
+
+func TestZstd(t *testing.T) {
+	frames, data := zstdSamples(t)
+	taken := 0
+	for i, src := range frames {
+		dst := make([]byte, len(data[i]))
+		err := Zstd(dst, src)
+		if errors.Is(err, ErrLeft) {
+			continue
+		}
+		taken++
+		if err != nil || !bytes.Equal(dst, data[i]) {
+			t.Fatalf("frame %d of %d bytes: %v", i, len(dst), err)
+		}
+		if err := Zstd(make([]byte, len(dst)+1), src); err == nil {
+			t.Errorf("frame %d: a byte too many was made up", i)
+		}
+		for n := 6; n < len(src); n += 1 + len(src)/50 {
+			if Zstd(dst, src[:n]) == nil {
+				t.Fatalf("frame %d cut to %d of %d bytes passes", i, n, len(src))
+			}
+		}
+	}
+	if taken < len(frames)/3 {
+		t.Errorf("only %d of %d frames were decoded here", taken, len(frames))
+	}
+}
+
+// FuzzZstd compares the decoder with the library.
+func FuzzZstd(f *testing.F) {
+	frames, data := zstdSamples(f)
+	for i, src := range frames {
+		if len(src) < 5000 {
+			f.Add(src, uint32(len(data[i])))
+		}
+	}
+	library, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, src []byte, n uint32) {
+		if n > 1<<20 {
+			return
+		}
+		dst := make([]byte, n)
+		err := Zstd(dst, src)
+		if errors.Is(err, ErrLeft) {
+			return
+		}
+		want, wantErr := library.DecodeAll(src, make([]byte, 0, n+16))
+		if err == nil && (wantErr != nil || !bytes.Equal(dst, want)) {
+			t.Fatalf("decoded to %d bytes; the library says %v and %d bytes", n, wantErr, len(want))
+		}
+		if err != nil && wantErr == nil && len(want) == int(n) {
+			t.Fatalf("the library takes what gives %v", err)
+		}
+	})
+}
