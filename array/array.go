@@ -12,7 +12,7 @@
 //
 //   - delete and update commits (.del, .upd) in the open interval, alone or in a consolidated commits file
 //   - fragments whose cells have timestamps or delete metadata
-//   - the Hilbert cell order, dimension labels, filters that the build lacks
+//   - dimension labels, filters that the build lacks
 //   - encrypted arrays and format versions newer than the build knows
 //
 // Consolidated commits (.con) of fragments, their ignore files (.ign) and vacuum files (.vac) are read.

@@ -208,7 +208,7 @@ func TestCreateRefuses(t *testing.T) {
 		want   error
 	}{
 		{"two fields of one name", func(s *schema.Array) { s.Attributes[0].Name = "x" }, array.ErrInvalid},
-		{"hilbert", func(s *schema.Array) { s.CellOrder = schema.Hilbert }, array.ErrUnsupported},
+		{"hilbert in dense arrays", func(s *schema.Array) { s.Type, s.CellOrder = schema.Dense, schema.Hilbert }, array.ErrInvalid},
 		{"enumeration without labels", func(s *schema.Array) { s.Enumerations = nil }, array.ErrInvalid},
 		{"filter of a later issue", func(s *schema.Array) {
 			s.Attributes[0].Filters.Filters = []filter.Spec{filter.Plain(filter.XOR)}

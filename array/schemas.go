@@ -123,9 +123,6 @@ func (a *Array) WithEnumerations(ctx context.Context, s *schema.Array, names ...
 
 // supported refuses schemas whose arrays this build cannot read and write correctly, with ErrUnsupported naming what.
 func supported(s *schema.Array) error {
-	if s.CellOrder == schema.Hilbert {
-		return fmt.Errorf("%w: Hilbert cell order", ErrUnsupported)
-	}
 	if len(s.Labels) > 0 {
 		return fmt.Errorf("%w: dimension label %q", ErrUnsupported, s.Labels[0].Name)
 	}

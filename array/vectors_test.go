@@ -172,7 +172,6 @@ func TestRefusedByName(t *testing.T) {
 		{"deleted", ".del: not supported: delete commits"},
 		{"deleted-consolidated", ".del: not supported: delete commits"},
 		{"cell-times", "not supported: fragments with cell timestamps"},
-		{"hilbert", "not supported: Hilbert cell order"},
 		{"webp", "not supported: filter WEBP of attribute a"},
 		{"encrypted", "encrypted with AES-256-GCM"},
 	} {

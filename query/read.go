@@ -112,8 +112,6 @@ func (r *reading) checkLayout() error {
 	switch layout := r.q.Layout; {
 	case layout > schema.Unordered:
 		return fmt.Errorf("%w: reads have no layout %d", ErrInvalid, layout)
-	case layout == schema.GlobalOrder && r.schema.CellOrder == schema.Hilbert:
-		return fmt.Errorf("%w: reading in global order from an array in Hilbert order", array.ErrUnsupported)
 	case r.q.Offsets.Bits != 0 && r.q.Offsets.Bits != 32 && r.q.Offsets.Bits != 64:
 		return fmt.Errorf("%w: offsets of %d bits", ErrInvalid, r.q.Offsets.Bits)
 	}

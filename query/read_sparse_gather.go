@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"azulejo/datatype"
+	"azulejo/schema"
 )
 
 // slabOut holds the selected cells of a slab in the order of the result.
@@ -299,6 +300,15 @@ func (run *slabRun) satisfying(cells []uint32) []uint32 {
 // keys returns the sort keys of the chosen cells.
 func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys, error) {
 	k := &sortKeys{}
+	if run.order.curve != nil {
+		cols, err := run.coords(ctx, run.hits)
+		if err != nil {
+			return nil, err
+		}
+		places := make([]uint64, n)
+		run.order.curve.Values(places, cols, chosen)
+		k.add(places)
+	}
 	for i := range run.order.parts {
 		p := &run.order.parts[i]
 		field := run.schema.DimensionField(p.dim)
@@ -317,6 +327,20 @@ func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys
 		k.add((&orderPart{kind: datatype.KindUint64}).keysOf(c, chosen, n))
 	}
 	return k, nil
+}
+
+// coords returns the columns of all dimensions with at least the needed tiles loaded.
+func (run *slabRun) coords(ctx context.Context, need func(tile int) bool) ([]schema.Coords, error) {
+	cols := make([]schema.Coords, len(run.schema.Domain.Dimensions))
+	for d := range cols {
+		field := run.schema.DimensionField(d)
+		c, err := run.column(ctx, &field, need)
+		if err != nil {
+			return nil, err
+		}
+		cols[d] = schema.Coords{Data: c.data, Offsets: c.offsets}
+	}
+	return cols, nil
 }
 
 // keysOf returns one number per chosen cell.

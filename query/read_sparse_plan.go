@@ -64,7 +64,11 @@ func (r *reading) planSparse(ctx context.Context, anyOrder bool) (*sparsePlan, e
 	if anyOrder {
 		layout = schema.Unordered
 	}
-	p := &sparsePlan{order: newSortOrder(r.schema, layout)}
+	order, err := newSortOrder(r.schema, layout)
+	if err != nil {
+		return nil, err
+	}
+	p := &sparsePlan{order: order}
 	if g := r.givenOrder(layout); g != nil {
 		for _, axes := range g {
 			if err := r.addSlabs(ctx, p, axes, layout); err != nil {
@@ -119,7 +123,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	}
 	frags := r.countVersions(tiles)
 	ordered := layout != schema.Unordered
-	if layout == schema.GlobalOrder || len(axes) == 1 && axes[0].rising {
+	if layout == schema.GlobalOrder || len(axes) == 1 && axes[0].rising && r.schema.CellOrder != schema.Hilbert {
 		ordered = frags > 1
 	}
 	dedup := frags > 1 && !r.schema.AllowsDups
@@ -204,7 +208,7 @@ func (r *reading) findTiles(ctx context.Context, axes []axis, order *sortOrder) 
 			} else {
 				t.cells = -1
 			}
-			t.first = order.first(f.Box(tile, order.firstDim()))
+			t.first = order.first(func(dim int) schema.Range { return f.Box(tile, dim) })
 			tiles = append(tiles, t)
 		})
 		if err != nil {
@@ -358,6 +362,8 @@ func findCuts(tiles []*tileRef) []uint64 {
 
 // sortOrder is the order of a result's cells: a list of numbers that every cell has, most significant first.
 type sortOrder struct {
+	// curve is set when the first number is the place on it; then parts has the coordinates in row-major order.
+	curve *schema.Curve
 	parts []orderPart
 }
 
@@ -375,25 +381,30 @@ type orderPart struct {
 }
 
 // newSortOrder returns the order of a layout. For Unordered it is any order that suits the way tiles are stored.
-func newSortOrder(s *schema.Array, layout schema.Layout) (o sortOrder) {
+func newSortOrder(s *schema.Array, layout schema.Layout) (o sortOrder, err error) {
 	dims := s.Domain.Dimensions
 	cells := layout
-	switch layout {
-	case schema.GlobalOrder:
+	switch {
+	case layout == schema.GlobalOrder && s.CellOrder == schema.Hilbert:
+		cells = schema.RowMajor
+		if o.curve, err = schema.NewCurve(&s.Domain); err != nil {
+			return o, err
+		}
+	case layout == schema.GlobalOrder:
 		cells = s.CellOrder
 		for k := range dims {
 			if d := along(k, len(dims), s.TileOrder); !dims[d].Var() && dims[d].Extent != nil {
 				o.parts = append(o.parts, tilePart(&dims[d], d))
 			}
 		}
-	case schema.Unordered:
+	case layout == schema.Unordered:
 		cells = s.TileOrder
 	}
 	for k := range dims {
 		d := along(k, len(dims), cells)
 		o.parts = append(o.parts, orderPart{dim: d, kind: dims[d].Type.Kind(), text: dims[d].Var()})
 	}
-	return o
+	return o, nil
 }
 
 // along returns the k-th most significant of n dimensions in row- or col-major order.
@@ -419,12 +430,21 @@ func tilePart(d *schema.Dimension, index int) orderPart {
 	return p
 }
 
-// firstDim returns the dimension of the most significant number.
-func (o *sortOrder) firstDim() int { return o.parts[0].dim }
+// cutsBy reports whether a dimension alone decides the most significant number.
+func (o *sortOrder) cutsBy(dim int) bool { return o.curve == nil && o.parts[0].dim == dim }
 
-// first returns the most significant numbers that the cells of a bounding box can have.
-func (o *sortOrder) first(box schema.Range) span {
+// first returns the most significant numbers that the cells of a bounding box, given by dimension, can have.
+func (o *sortOrder) first(boxOf func(dim int) schema.Range) span {
+	if o.curve != nil {
+		boxes := make([]schema.Range, len(o.parts))
+		for d := range boxes {
+			boxes[d] = boxOf(d)
+		}
+		lo, hi := o.curve.Bounds(boxes)
+		return span{lo, hi}
+	}
 	p := &o.parts[0]
+	box := boxOf(p.dim)
 	if p.text {
 		return span{textKey(box.Lo), textKey(box.Hi)}
 	}

@@ -401,7 +401,7 @@ func (run *slabRun) chooseRanges(ctx context.Context) error {
 	for d := range run.slab.axes {
 		a := &run.slab.axes[d]
 		field := run.schema.DimensionField(d)
-		isFirst := d == run.order.firstDim()
+		isFirst := run.order.cutsBy(d)
 		need := func(i int) bool {
 			t := run.slab.tiles[i]
 			return !t.full && a.restricted() && overlap(run.judgeBox(a, t, d)) == partly || isFirst && t.shared != nil
@@ -428,6 +428,9 @@ func (run *slabRun) chooseRanges(ctx context.Context) error {
 				run.keepCut(c, i)
 			}
 		}
+	}
+	if run.order.curve != nil {
+		return run.keepPlaces(ctx)
 	}
 	return nil
 }
@@ -513,6 +516,37 @@ func (run *slabRun) keepCut(c *slabColumn, i int) {
 			mask[k] &= flag(cut.lo <= tile && tile <= cut.hi)
 		}
 	}
+}
+
+// keepPlaces clears the cells of shared tiles whose places on the Hilbert curve belong to other slabs.
+func (run *slabRun) keepPlaces(ctx context.Context) error {
+	cut := run.slab.cut
+	shared := func(i int) bool { return run.slab.tiles[i].shared != nil && run.hits(i) }
+	for i := range run.slab.tiles {
+		if !shared(i) {
+			continue
+		}
+		cols, err := run.coords(ctx, shared)
+		if err != nil {
+			return err
+		}
+		if run.mask == nil {
+			if run.mask, err = run.ones(); err != nil {
+				return err
+			}
+		}
+		mask := run.mask[run.base[i]:run.base[i+1]]
+		cells := make([]uint32, len(mask))
+		for k := range cells {
+			cells[k] = uint32(run.base[i] + k)
+		}
+		places := make([]uint64, len(mask))
+		run.order.curve.Values(places, cols, cells)
+		for k, place := range places {
+			mask[k] &= flag(cut.lo <= place && place <= cut.hi)
+		}
+	}
+	return nil
 }
 
 // chooseCondition evaluates the condition where the tile's statistics did not decide it.

@@ -44,9 +44,6 @@ func checkWrite(a *array.Array, w *Write) error {
 		return fmt.Errorf("%w: writing to an array of format version %d; its schema must be upgraded to version %d first",
 			array.ErrUnsupported, s.Version, format.Version)
 	}
-	if s.CellOrder == schema.Hilbert {
-		return fmt.Errorf("%w: writing to an array in Hilbert order", array.ErrUnsupported)
-	}
 	for i := range s.Attributes {
 		if s.Attributes[i].Order != schema.UnorderedData {
 			return fmt.Errorf("%w: writing to attribute %q, whose values are ordered (a dimension label)",

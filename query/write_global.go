@@ -280,8 +280,11 @@ func (o *globalOrder) check(dims []column, cells int) (keep []int, err error) {
 	if o.keys, err = o.order.Keys(cells, coordColumns(dims), o.keys); err != nil {
 		return nil, err
 	}
-	if !o.order.Sorted(o.keys) {
-		return nil, o.unsorted(dims, cells)
+	for i := 1; i < cells; i++ {
+		if !o.order.MayFollow(o.keys, i-1, o.keys, i) {
+			return nil, fmt.Errorf("%w: write failed; coordinates %s succeed %s in the global order",
+				ErrInvalid, cellText(o.schema, dims, i-1), cellText(o.schema, dims, i))
+		}
 	}
 	if keep, err = settleDups(o.schema, o.query, o.order, o.keys, dims, nil); err != nil {
 		return nil, err
@@ -295,28 +298,17 @@ func (o *globalOrder) check(dims []column, cells int) (keep []int, err error) {
 	return keep, nil
 }
 
-// unsorted names the first pair of cells that is out of order.
-func (o *globalOrder) unsorted(dims []column, cells int) error {
-	for i := 1; i < cells; i++ {
-		if o.order.Compare(o.keys, i-1, o.keys, i) > 0 {
-			return fmt.Errorf("%w: write failed; coordinates %s succeed %s in the global order",
-				ErrInvalid, cellText(o.schema, dims, i-1), cellText(o.schema, dims, i))
-		}
-	}
-	return fmt.Errorf("%w: write failed; the coordinates are not in global order", ErrInvalid)
-}
-
 // checkSeam compares the first cell with the last one of the portion before.
 func (o *globalOrder) checkSeam(dims []column, cells int, keep []int) ([]int, error) {
 	before, err := o.order.Keys(1, coordColumns(o.last), nil)
 	if err != nil {
 		return nil, err
 	}
-	switch cmp := o.order.Compare(before, 0, o.keys, 0); {
-	case cmp > 0:
+	switch same := o.order.Compare(before, 0, o.keys, 0) == 0; {
+	case !o.order.MayFollow(before, 0, o.keys, 0):
 		return nil, fmt.Errorf("%w: write failed; coordinates %s come before the last written coordinates in the global order",
 			ErrInvalid, cellText(o.schema, dims, 0))
-	case cmp < 0 || !o.query.DedupCoords && (o.schema.AllowsDups || !o.query.CheckDups):
+	case !same || !o.query.DedupCoords && (o.schema.AllowsDups || !o.query.CheckDups):
 		return keep, nil
 	case !o.query.DedupCoords:
 		return nil, fmt.Errorf("%w: duplicate coordinates %s are not allowed", ErrInvalid, cellText(o.schema, dims, 0))
