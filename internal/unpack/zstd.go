@@ -342,22 +342,35 @@ func (z *unzstder) sequences(dst, literals []byte, n int, src []byte) ([]byte, e
 	ll, of, ml := &z.tables[0], &z.tables[1], &z.tables[2]
 	r.fill()
 	llState, ofState, mlState := r.take(ll.log), r.take(of.log), r.take(ml.log)
-	out := z.out
-	recent := z.recent
+	out, recent := z.out, z.recent
 	for i := range n {
 		l, o, m := ll.entries[llState&511], of.entries[ofState&511], ml.entries[mlState&511]
-		r.fill()
-		offset := int(o.base) + int(r.take(uint(o.extra)))
-		if o.extra > 8 {
-			r.fill()
+		if i+1 == n {
+			// There is no next state.
+			l.bits, o.bits, m.bits = 0, 0, 0
 		}
-		mLen := int(m.base) + int(r.take(uint(m.extra)))
-		lLen := int(l.base) + int(r.take(uint(l.extra)))
-		if i+1 < n {
-			// Up to 40 bits for the lengths, up to 26 for the states.
-			if m.extra+l.extra > 16 {
-				r.fill()
-			}
+		r.fill()
+		var offset, mLen, lLen int
+		if need := uint(l.extra + o.extra + m.extra + l.bits + o.bits + m.bits); need <= 56 {
+			x := r.acc << (r.used & 63)
+			r.used += need
+			offset = int(o.base) + int(x>>1>>(63-o.extra&63))
+			x <<= o.extra & 63
+			mLen = int(m.base) + int(x>>1>>(63-m.extra&63))
+			x <<= m.extra & 63
+			lLen = int(l.base) + int(x>>1>>(63-l.extra&63))
+			x <<= l.extra & 63
+			llState = uint64(l.next) + x>>1>>(63-l.bits&63)
+			x <<= l.bits & 63
+			mlState = uint64(m.next) + x>>1>>(63-m.bits&63)
+			x <<= m.bits & 63
+			ofState = uint64(o.next) + x>>1>>(63-o.bits&63)
+		} else {
+			offset = int(o.base) + int(r.take(uint(o.extra)))
+			r.fill()
+			mLen = int(m.base) + int(r.take(uint(m.extra)))
+			lLen = int(l.base) + int(r.take(uint(l.extra)))
+			r.fill()
 			llState = uint64(l.next) + r.take(uint(l.bits))
 			mlState = uint64(m.next) + r.take(uint(m.bits))
 			ofState = uint64(o.next) + r.take(uint(o.bits))
