@@ -65,12 +65,14 @@ type Accounts struct {
 	now    func() time.Time
 	hasher hasher
 	seen   recent
+	// namespaces remembers what Namespace found until one changes.
+	namespaces *db.Memo[string, Namespace]
 }
 
 // New returns the accounts in d. At most hashers password hashes are computed
 // at a time, each taking 19 MiB for its duration.
 func New(d *db.DB, now func() time.Time, hashers int) *Accounts {
-	return &Accounts{db: d, now: now, hasher: newHasher(hashers), seen: newRecent(now)}
+	return &Accounts{db: d, now: now, hasher: newHasher(hashers), seen: newRecent(now), namespaces: db.NewMemo[string, Namespace](now)}
 }
 
 // Create makes a user and its namespace. The error is of class ErrInvalid for a
@@ -87,7 +89,7 @@ func (a *Accounts) Create(ctx context.Context, n NewUser) (User, error) {
 		return User{}, err
 	}
 	var u User
-	err = a.db.Update(ctx, func(tx *sql.Tx) error {
+	err = a.update(ctx, func(tx *sql.Tx) error {
 		u, err = a.insert(ctx, tx, n, hash)
 		return err
 	})
@@ -171,6 +173,10 @@ func (a *Accounts) ByName(ctx context.Context, name string) (User, error) {
 // Namespace returns the namespace of the given name, whatever its case, or of
 // the given UUID, or an error of class ErrNotFound.
 func (a *Accounts) Namespace(ctx context.Context, name string) (Namespace, error) {
+	return a.namespaces.Get(name, func() (Namespace, error) { return a.namespace(ctx, name) })
+}
+
+func (a *Accounts) namespace(ctx context.Context, name string) (Namespace, error) {
 	var n Namespace
 	err := a.db.Read().QueryRowContext(ctx, "SELECT id, name FROM namespaces WHERE name_key = ? OR id = ?",
 		key(name), strings.ToLower(name)).Scan(&n.ID, &n.Name)
@@ -228,7 +234,7 @@ func (a *Accounts) SetDisabled(ctx context.Context, userID string, disabled bool
 }
 
 func (a *Accounts) change(ctx context.Context, stmt string, args ...any) error {
-	return a.db.Update(ctx, func(tx *sql.Tx) error {
+	return a.update(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, stmt, args...)
 		if err != nil {
 			return fmt.Errorf("user: %w", err)
@@ -238,4 +244,10 @@ func (a *Accounts) change(ctx context.Context, stmt string, args ...any) error {
 		}
 		return nil
 	})
+}
+
+// update is db.DB.Update for everything that changes users and namespaces.
+func (a *Accounts) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	defer a.namespaces.Forget()
+	return a.db.Update(ctx, fn)
 }

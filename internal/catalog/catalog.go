@@ -112,6 +112,9 @@ type Catalog struct {
 	allowed []string // canonical directories of the admin
 	admin   string   // name of the user that owns them
 
+	// assets remembers what Resolve found until an asset changes.
+	assets *db.Memo[string, Asset]
+
 	mu     sync.Mutex // guards the two below
 	owners []prefix   // what local answered last, nil for nothing
 	readAt time.Time
@@ -122,7 +125,7 @@ type Catalog struct {
 // from which the user admin may create and register. All of them are resolved
 // now, so they must exist; the storage directory is made.
 func Open(d *db.DB, now func() time.Time, dataDir string, allowed []string, admin string) (*Catalog, error) {
-	c := &Catalog{db: d, now: now, admin: admin}
+	c := &Catalog{db: d, now: now, admin: admin, assets: db.NewMemo[string, Asset](now)}
 	var err error
 	if c.data, err = canonicalDir(dataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -196,6 +199,10 @@ func (c *Catalog) scan(row scanner) (Asset, error) {
 // storage URI. The error is ErrNotFound alike for what does not exist, what is
 // another namespace's, and what cannot be a reference at all.
 func (c *Catalog) Resolve(ctx context.Context, namespaceID, ref string) (Asset, error) {
+	return c.assets.Get(namespaceID+"/"+ref, func() (Asset, error) { return c.resolve(ctx, namespaceID, ref) })
+}
+
+func (c *Catalog) resolve(ctx context.Context, namespaceID, ref string) (Asset, error) {
 	r, err := ParseRef(ref)
 	if err != nil {
 		return Asset{}, ErrNotFound
@@ -223,9 +230,16 @@ func (c *Catalog) Locate(ctx context.Context, g access.Grant, a Asset) (Location
 	if err := g.Permits(g.Action(), a.ID); err != nil {
 		return Location{}, err
 	}
-	path, err := canonical(a.path)
-	if err != nil || path != a.path {
-		return Location{}, fmt.Errorf("%w: it was replaced by a link", ErrNotOwned)
+	if !linkFree(a.path) { // the fast way to say it; where it cannot, the slow one decides
+		if path, err := canonical(a.path); err != nil || path != a.path {
+			return Location{}, fmt.Errorf("%w: it was replaced by a link", ErrNotOwned)
+		}
 	}
-	return Location{path}, c.own(ctx, a.NamespaceID, path)
+	return Location{a.path}, c.own(ctx, a.NamespaceID, a.path)
+}
+
+// update is db.DB.Update for everything that changes assets.
+func (c *Catalog) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
+	defer c.assets.Forget()
+	return c.db.Update(ctx, fn)
 }

@@ -163,7 +163,7 @@ func (c *Catalog) draft(ctx context.Context, namespaceID string, n NewAsset) (dr
 // that moment: the path is free, not inside an array, and an array not around
 // another asset; the name is free or gets a suffix.
 func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state string) error {
-	return c.db.Update(ctx, func(tx *sql.Tx) error {
+	return c.update(ctx, func(tx *sql.Tx) error {
 		if err := checkPlace(ctx, tx, *d); err != nil {
 			return err
 		}
@@ -247,7 +247,7 @@ func (c *Catalog) abandon(ctx context.Context, d draft, loc Location) error {
 }
 
 func (c *Catalog) setState(ctx context.Context, id, state string) error {
-	return c.db.Update(ctx, func(tx *sql.Tx) error {
+	return c.update(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE assets SET state = ? WHERE id = ?", state, id); err != nil {
 			return fmt.Errorf("asset: %w", err)
 		}
@@ -256,7 +256,7 @@ func (c *Catalog) setState(ctx context.Context, id, state string) error {
 }
 
 func (c *Catalog) drop(ctx context.Context, id string) error {
-	return c.db.Update(ctx, func(tx *sql.Tx) error {
+	return c.update(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM assets WHERE id = ?", id); err != nil {
 			return fmt.Errorf("asset: %w", err)
 		}

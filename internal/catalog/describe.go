@@ -54,7 +54,7 @@ func (c *Catalog) Update(ctx context.Context, g access.Grant, a Asset, p Patch) 
 	if err != nil {
 		return Asset{}, err
 	}
-	err = c.db.Update(ctx, func(tx *sql.Tx) error {
+	err = c.update(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE assets SET name = ?, file_type = ?, file_properties = ?, description = ?, logo = ?, tags = ?,
 			license_id = ?, license_text = ?, credentials_name = ?, read_only = ? WHERE id = ? AND state = 'live'`, name, info.FileType,
 			properties, info.Description, info.Logo, tags, info.LicenseID, info.LicenseText, info.CredentialsName, info.ReadOnly, a.ID)
@@ -205,7 +205,7 @@ func (c *Catalog) SetArrayType(ctx context.Context, g access.Grant, a Asset, arr
 	if err := g.Permits(g.Action(), a.ID); err != nil {
 		return err
 	}
-	return c.db.Update(ctx, func(tx *sql.Tx) error {
+	return c.update(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE assets SET array_type = ? WHERE id = ?", arrayType, a.ID); err != nil {
 			return fmt.Errorf("asset: %w", err)
 		}

@@ -20,8 +20,8 @@ func TestDecodeArrayOpen(t *testing.T) {
 	if err != nil || o.Type != WriteQuery || o.Type.String() != "WRITE" || !o.WantsMetadata() || !o.WantsNonEmptyDomain() || latest || all {
 		t.Error(o.Type, latest, all, err)
 	}
-	if o.Config["sm.memory_budget"] == "" || o.Config.Uint64("sm.memory_budget", 0) == 0 || o.Config.Bool("sm.check_coord_oob", false) != true {
-		t.Error("settings:", len(o.Config))
+	if o.Config["sm.var_offsets.mode"] != "bytes" || o.Config.Uint64("sm.var_offsets.bitsize", 0) != 64 || o.Config.Bool("rest.load_metadata_on_array_open", false) != true {
+		t.Error("settings:", o.Config)
 	}
 	for key, value := range o.Config {
 		if !strings.HasPrefix(key, "sm.") && !strings.HasPrefix(key, "rest.load_") || strings.Contains(value, "secret") {
@@ -226,7 +226,7 @@ func TestGroups(t *testing.T) {
 
 func TestConfigRequest(t *testing.T) {
 	c, err := DecodeConfigRequest(recorded(t, "table-fragments-fragment_info"))
-	if err != nil || c["sm.consolidation.mode"] != "fragments" {
+	if err != nil || c["sm.var_offsets.mode"] != "bytes" {
 		t.Error(len(c), err)
 	}
 }

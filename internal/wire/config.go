@@ -1,23 +1,29 @@
 package wire
 
 import (
-	"bytes"
 	"strconv"
 
 	"azulejo/internal/wire/capnp"
 )
 
-// Config holds those of the client's settings that a server may act upon: "sm.…" and "rest.load_…", without the
-// encryption key. It never holds the token.
+// Config holds those of the client's settings that the server acts upon. It never holds the token.
 type Config map[string]string
 
 // cursorKey is the private entry of a query's configuration in which a reply tells the server's next call where to go
 // on. Clients send it back as they got it.
 const cursorKey = "azulejo.cursor"
 
-// kept tells which entries of the client's configuration are read.
-func kept(key []byte) bool {
-	return bytes.HasPrefix(key, []byte("sm.")) && string(key) != "sm.encryption_key" || bytes.HasPrefix(key, []byte("rest.load_"))
+// kept are the entries of the client's configuration that are read; it sends some 150.
+var kept = map[string]bool{
+	"rest.load_enumerations_on_array_open":             true,
+	"rest.load_enumerations_on_array_open_all_schemas": true,
+	"rest.load_metadata_on_array_open":                 true,
+	"rest.load_non_empty_domain_on_array_open":         true,
+	"sm.group.timestamp_end":                           true,
+	"sm.group.timestamp_start":                         true,
+	"sm.var_offsets.bitsize":                           true,
+	"sm.var_offsets.extra_element":                     true,
+	"sm.var_offsets.mode":                              true,
 }
 
 // decodeConfig reads the entries a server may act upon and, separately, the cursor.
@@ -35,7 +41,7 @@ func decodeConfig(p *place, m capnp.Config, err error) (c Config, cursor string)
 		switch {
 		case string(key) == cursorKey:
 			cursor, err = kv.Value()
-		case kept(key):
+		case kept[string(key)]:
 			c[string(key)], err = kv.Value()
 		}
 		p.check(err)

@@ -1,0 +1,69 @@
+package db
+
+import (
+	"sync"
+	"time"
+)
+
+const (
+	// memoLife is how long a look-up is remembered at most, so that what another
+	// process writes is seen.
+	memoLife = time.Second
+	// memoSize bounds the look-ups remembered at once.
+	memoSize = 4096
+)
+
+// Memo remembers the results of look-ups until something is written. It is safe
+// for concurrent use. Values are shared: nobody may modify them.
+type Memo[K comparable, V any] struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	// writes counts the calls of Forget; both fields are guarded by mu.
+	writes uint64
+	known  map[K]remembered[V]
+}
+
+type remembered[V any] struct {
+	value V
+	at    time.Time
+}
+
+// NewMemo returns an empty memo. now is the clock.
+func NewMemo[K comparable, V any](now func() time.Time) *Memo[K, V] {
+	return &Memo[K, V]{now: now, known: map[K]remembered[V]{}}
+}
+
+// Get returns what is remembered for k, or what find finds. Errors are not
+// remembered, nor is what was found while Forget was called.
+func (m *Memo[K, V]) Get(k K, find func() (V, error)) (V, error) {
+	m.mu.Lock()
+	r, ok := m.known[k]
+	writes := m.writes
+	m.mu.Unlock()
+	if ok && m.now().Sub(r.at) < memoLife {
+		return r.value, nil
+	}
+	at := m.now()
+	v, err := find()
+	if err != nil {
+		return v, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.writes == writes {
+		if len(m.known) >= memoSize {
+			clear(m.known)
+		}
+		m.known[k] = remembered[V]{v, at}
+	}
+	return v, nil
+}
+
+// Forget is to be called after every write that can change a result.
+func (m *Memo[K, V]) Forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writes++
+	clear(m.known)
+}
