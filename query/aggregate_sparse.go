@@ -16,6 +16,7 @@ func (r *reading) aggregateSparse(ctx context.Context, sums []tally) error {
 	if err != nil {
 		return err
 	}
+	defer plan.close()
 	if err := r.loadSources(ctx, plan); err != nil {
 		return err
 	}

@@ -96,32 +96,50 @@ func randomWrites(rng *rand.Rand, dense, dups bool) []worldWrite {
 }
 
 // columns returns the write's cells as columns of a query.
-func (w *worldWrite) columns() []Column {
-	var x []int32
-	var y []int32
+func (w *worldWrite) columns(array *schema.Array) []Column {
+	x, y := Column{Name: "x"}, Column{Name: "y"}
 	var a []int32
 	var n []float64
 	var valid, s []byte
-	var at []uint64
+	var at, xAt []uint64
 	for i, p := range w.points {
 		v := w.values[i]
-		x, y, a, n = append(x, int32(p.x)), append(y, int32(p.y+worldY0)), append(a, v.a), append(n, v.n)
+		xAt = append(xAt, uint64(len(x.Data)))
+		x.Data, y.Data = append(x.Data, xCoord(array, p.x)...), append(y.Data, yCoord(array, p.y)...)
+		a, n = append(a, v.a), append(n, v.n)
 		valid, at, s = append(valid, flag(v.valid)), append(at, uint64(len(s))), append(s, v.s...)
 	}
 	out := []Column{{Name: "a", Data: datatype.Bytes(a)}, {Name: "n", Data: datatype.Bytes(n), Validity: valid},
 		{Name: "s", Data: s, Offsets: datatype.Bytes(at)}}
+	if array.Domain.Dimensions[0].Var() {
+		x.Offsets = datatype.Bytes(xAt)
+	}
 	if w.box == nil {
-		out = append(out, Column{Name: "x", Data: datatype.Bytes(x)}, Column{Name: "y", Data: datatype.Bytes(y)})
+		out = append(out, x, y)
 	}
 	return out
 }
 
-func xRange(lo, hi int) schema.Range {
-	return schema.Range{Lo: datatype.Bytes([]int32{int32(lo)}), Hi: datatype.Bytes([]int32{int32(hi)})}
+// xCoord and yCoord are coordinates of a place: a number, or a text that sorts like it; a whole number or a half.
+func xCoord(s *schema.Array, x int) []byte {
+	if s.Domain.Dimensions[0].Var() {
+		return fmt.Appendf(nil, "common prefix %02d", x)
+	}
+	return datatype.Bytes([]int32{int32(x)})
 }
 
-func yRange(lo, hi int) schema.Range {
-	return schema.Range{Lo: datatype.Bytes([]int32{int32(lo + worldY0)}), Hi: datatype.Bytes([]int32{int32(hi + worldY0)})}
+func yCoord(s *schema.Array, y int) []byte {
+	if s.Domain.Dimensions[1].Type == datatype.Float64 {
+		return datatype.Bytes([]float64{float64(y+worldY0) / 2})
+	}
+	return datatype.Bytes([]int32{int32(y + worldY0)})
+}
+
+func xRange(s *schema.Array, lo, hi int) schema.Range {
+	return schema.Range{Lo: xCoord(s, lo), Hi: xCoord(s, hi)}
+}
+func yRange(s *schema.Array, lo, hi int) schema.Range {
+	return schema.Range{Lo: yCoord(s, lo), Hi: yCoord(s, hi)}
 }
 
 // randomSchema varies what must not change an answer.
@@ -134,10 +152,19 @@ func randomWorld(rng *rand.Rand, dense, dups bool) *schema.Array {
 	s.AllowsDups = dups
 	s.Capacity = uint64(1 + rng.IntN(30))
 	s.CellOrder, s.TileOrder = schema.Layout(rng.IntN(2)), schema.Layout(rng.IntN(2))
-	whole := xRange(0, worldX-1)
 	s.Domain.Dimensions = []schema.Dimension{
-		{Name: "x", Type: datatype.Int32, CellValNum: 1, Domain: append(whole.Lo, whole.Hi...), Extent: datatype.Bytes([]int32{int32(1 + rng.IntN(worldX))})},
-		{Name: "y", Type: datatype.Int32, CellValNum: 1, Domain: append(yRange(0, 0).Lo, yRange(0, worldY-1).Hi...), Extent: datatype.Bytes([]int32{int32(1 + rng.IntN(worldY))})},
+		{Name: "x", Type: datatype.Int32, CellValNum: 1, Domain: datatype.Bytes([]int32{0, worldX - 1}), Extent: datatype.Bytes([]int32{int32(1 + rng.IntN(worldX))})},
+		{Name: "y", Type: datatype.Int32, CellValNum: 1, Domain: datatype.Bytes([]int32{worldY0, worldY0 + worldY - 1}), Extent: datatype.Bytes([]int32{int32(1 + rng.IntN(worldY))})},
+	}
+	if !dense && rng.IntN(4) == 0 {
+		s.CellOrder = schema.Hilbert
+	}
+	if !dense && rng.IntN(3) == 0 {
+		s.Domain.Dimensions[0] = schema.Dimension{Name: "x", Type: datatype.StringASCII, CellValNum: datatype.VarNum}
+	}
+	if !dense && rng.IntN(3) == 0 {
+		s.Domain.Dimensions[1] = schema.Dimension{Name: "y", Type: datatype.Float64, CellValNum: 1,
+			Domain: datatype.Bytes([]float64{worldY0 / 2.0, (worldY0 + worldY - 1) / 2.0}), Extent: datatype.Bytes([]float64{float64(1+rng.IntN(2*worldY)) / 4})}
 	}
 	a, n, text := schema.NewAttribute("a", datatype.Int32, 1), schema.NewAttribute("n", datatype.Float64, 1), schema.NewAttribute("s", datatype.StringASCII, datatype.VarNum)
 	a.Fill, text.Fill, n.Nullable = datatype.Bytes([]int32{fillValue.a}), []byte(fillValue.s), true
@@ -159,10 +186,10 @@ func makeWorld(t *testing.T, s *schema.Array, writes []worldWrite) *array.Array 
 	for i, w := range writes {
 		a, err := array.Open(ctx, fs, "mem://w", array.Latest(), array.ForWriting())
 		check(t, err)
-		q := &Write{Layout: schema.Unordered, Columns: w.columns(), Timestamp: uint64(10 + i)}
+		q := &Write{Layout: schema.Unordered, Columns: w.columns(s), Timestamp: uint64(10 + i)}
 		if w.box != nil {
 			q.Layout = schema.RowMajor
-			q.Subarray = Subarray{Ranges: [][]schema.Range{{xRange(w.box[0], w.box[1])}, {yRange(w.box[2], w.box[3])}}}
+			q.Subarray = Subarray{Ranges: [][]schema.Range{{xRange(s, w.box[0], w.box[1])}, {yRange(s, w.box[2], w.box[3])}}}
 		}
 		_, err = Submit(ctx, a, q)
 		check(t, err)
@@ -196,6 +223,22 @@ var conditions = []struct {
 	{&condition.Node{Op: condition.GT, Field: "a", Value: datatype.Bytes([]int32{100})}, func(point, cellValue) bool { return false }},
 }
 
+// onWorld returns a condition with the coordinates it compares with as the array has them.
+func onWorld(n *condition.Node, s *schema.Array) *condition.Node {
+	if n == nil {
+		return nil
+	}
+	c := *n
+	c.Children = nil
+	for _, child := range n.Children {
+		c.Children = append(c.Children, onWorld(child, s))
+	}
+	if c.Field == "x" {
+		c.Value = xCoord(s, int(binary.LittleEndian.Uint32(n.Value)))
+	}
+	return &c
+}
+
 func randomQuestion(rng *rand.Rand, dense bool) question {
 	layouts := []schema.Layout{schema.RowMajor, schema.ColMajor, schema.GlobalOrder}
 	if !dense {
@@ -221,13 +264,13 @@ func randomQuestion(rng *rand.Rand, dense bool) question {
 	return q
 }
 
-func (q *question) read() *Read {
-	r := &Read{Layout: q.layout, Condition: conditions[q.cond].node, Threads: 2, Subarray: Subarray{Ranges: make([][]schema.Range, 2)}}
+func (q *question) read(s *schema.Array) *Read {
+	r := &Read{Layout: q.layout, Condition: onWorld(conditions[q.cond].node, s), Threads: 2, Subarray: Subarray{Ranges: make([][]schema.Range, 2)}}
 	for _, x := range q.x {
-		r.Subarray.Ranges[0] = append(r.Subarray.Ranges[0], xRange(x[0], x[1]))
+		r.Subarray.Ranges[0] = append(r.Subarray.Ranges[0], xRange(s, x[0], x[1]))
 	}
 	for _, y := range q.y {
-		r.Subarray.Ranges[1] = append(r.Subarray.Ranges[1], yRange(y[0], y[1]))
+		r.Subarray.Ranges[1] = append(r.Subarray.Ranges[1], yRange(s, y[0], y[1]))
 	}
 	for _, f := range worldFields {
 		r.Fields = append(r.Fields, Want{f, -1, -1, -1})
@@ -294,8 +337,25 @@ func rank(s *schema.Array, layout schema.Layout, p point) []int {
 	if layout != schema.GlobalOrder {
 		return pair(layout, p.x, p.y)
 	}
-	ex, ey := int(binary.LittleEndian.Uint32(s.Domain.Dimensions[0].Extent)), int(binary.LittleEndian.Uint32(s.Domain.Dimensions[1].Extent))
-	return append(pair(s.TileOrder, p.x/ex, p.y/ey), pair(s.CellOrder, p.x, p.y)...)
+	if s.CellOrder == schema.Hilbert {
+		curve, err := schema.NewCurve(&s.Domain)
+		if err != nil {
+			panic(err)
+		}
+		place := [1]uint64{}
+		curve.Values(place[:], []schema.Coords{{Data: xCoord(s, p.x), Offsets: []uint64{0}}, {Data: yCoord(s, p.y)}}, nil)
+		return []int{int(place[0]), p.x, p.y}
+	}
+	tileX, tileY := 0, 0
+	if d := &s.Domain.Dimensions[0]; !d.Var() {
+		tileX = p.x / int(binary.LittleEndian.Uint32(d.Extent))
+	}
+	if d := &s.Domain.Dimensions[1]; d.Type == datatype.Float64 {
+		tileY = int(float64(p.y) / 2 / datatype.View[float64](d.Extent)[0])
+	} else {
+		tileY = p.y / int(binary.LittleEndian.Uint32(d.Extent))
+	}
+	return append(pair(s.TileOrder, tileX, tileY), pair(s.CellOrder, p.x, p.y)...)
 }
 
 func (q *question) answerDense(s *schema.Array, writes []worldWrite) []string {
@@ -345,7 +405,7 @@ func (q *question) answerDense(s *schema.Array, writes []worldWrite) []string {
 }
 
 // texts turns a result into the model's texts and checks the form of its columns.
-func texts(t *testing.T, res *Result, f OffsetsFormat) []string {
+func texts(t *testing.T, s *schema.Array, res *Result, f OffsetsFormat) []string {
 	t.Helper()
 	n := int(res.Cells)
 	col := map[string]Column{}
@@ -355,7 +415,7 @@ func texts(t *testing.T, res *Result, f OffsetsFormat) []string {
 		}
 		col[name] = res.Columns[i]
 	}
-	x, y := datatype.View[int32](col["x"].Data), datatype.View[int32](col["y"].Data)
+	x, y := coordinates(t, s, col, n, f)
 	a, v := datatype.View[int32](col["a"].Data), datatype.View[float64](col["n"].Data)
 	if len(x) != n || len(y) != n || len(a) != n || len(v) != n || len(col["n"].Validity) != n {
 		t.Fatalf("%d cells, but columns of %d, %d, %d, %d, %d", n, len(x), len(y), len(a), len(v), len(col["n"].Validity))
@@ -364,9 +424,37 @@ func texts(t *testing.T, res *Result, f OffsetsFormat) []string {
 	var out []string
 	for i := range n {
 		c := cellValue{a[i], v[i], col["n"].Validity[i] == 1, string(col["s"].Data[ends[i]:ends[i+1]])}
-		out = append(out, c.text(point{int(x[i]), int(y[i]) - worldY0}))
+		out = append(out, c.text(point{x[i], y[i]}))
 	}
 	return out
+}
+
+// coordinates decodes the columns of the dimensions.
+func coordinates(t *testing.T, s *schema.Array, col map[string]Column, n int, f OffsetsFormat) (x, y []int) {
+	t.Helper()
+	if s.Domain.Dimensions[0].Var() {
+		ends := plainOffsets(t, col["x"], n, f)
+		for i := range n {
+			v := 0
+			_, err := fmt.Sscanf(string(col["x"].Data[ends[i]:ends[i+1]]), "common prefix %d", &v)
+			check(t, err)
+			x = append(x, v)
+		}
+	} else {
+		for _, v := range datatype.View[int32](col["x"].Data) {
+			x = append(x, int(v))
+		}
+	}
+	if s.Domain.Dimensions[1].Type == datatype.Float64 {
+		for _, v := range datatype.View[float64](col["y"].Data) {
+			y = append(y, int(2*v)-worldY0)
+		}
+		return x, y
+	}
+	for _, v := range datatype.View[int32](col["y"].Data) {
+		y = append(y, int(v)-worldY0)
+	}
+	return x, y
 }
 
 // plainOffsets decodes an offsets column into n+1 positions.
@@ -389,6 +477,16 @@ func plainOffsets(t *testing.T, c Column, n int, f OffsetsFormat) []uint64 {
 	return out
 }
 
+// run answers a read with slabs of few cells, so that small arrays have several.
+func run(a *array.Array, q *Read) (*Result, error) {
+	r, err := newReading(context.Background(), a, q)
+	if err != nil {
+		return nil, err
+	}
+	r.slabCells = 9
+	return r.answer(context.Background())
+}
+
 // inParts performs a read with random capacities until it is complete.
 func inParts(t *testing.T, rng *rand.Rand, a *array.Array, r *Read) []string {
 	t.Helper()
@@ -402,7 +500,7 @@ func inParts(t *testing.T, rng *rand.Rand, a *array.Array, r *Read) []string {
 				r.Fields[i].ValidityCap = int64(rng.IntN(40))
 			}
 		}
-		res, err := Run(context.Background(), a, r)
+		res, err := run(a, r)
 		check(t, err)
 		for i, w := range r.Fields {
 			c := res.Columns[i]
@@ -412,7 +510,7 @@ func inParts(t *testing.T, rng *rand.Rand, a *array.Array, r *Read) []string {
 				}
 			}
 		}
-		out = append(out, texts(t, res, r.Offsets)...)
+		out = append(out, texts(t, a.Schema, res, r.Offsets)...)
 		if r.Resume = res.Next; res.Next == nil {
 			return out
 		}
@@ -443,15 +541,15 @@ func TestMetamorphic(t *testing.T) {
 func (q *question) compare(t *testing.T, rng *rand.Rand, a *array.Array, writes []worldWrite) {
 	want := q.answer(a.Schema, writes)
 	formats := []OffsetsFormat{{}, {Bits: 32}, {Extra: true}, {Bits: 32, Elements: true, Extra: true}}
-	r := q.read()
+	r := q.read(a.Schema)
 	r.Offsets = formats[rng.IntN(len(formats))]
 	r.Budget = pool.NewBudget(0)
-	res, err := Run(context.Background(), a, r)
+	res, err := run(a, r)
 	check(t, err)
 	if res.Next != nil {
 		t.Error("an unlimited read is incomplete")
 	}
-	q.same(t, "whole", a.Schema, texts(t, res, r.Offsets), want)
+	q.same(t, "whole", a.Schema, texts(t, a.Schema, res, r.Offsets), want)
 	if held := resultBytes(res); r.Budget.Used() != held {
 		t.Errorf("%d bytes stay booked, the result has %d", r.Budget.Used(), held)
 	}
@@ -471,17 +569,23 @@ func resultBytes(res *Result) (n int64) {
 func (q *question) onBudget(t *testing.T, a *array.Array) []string {
 	t.Helper()
 	var out []string
-	r := q.read()
+	r := q.read(a.Schema)
 	limit := int64(20_000)
 	for range 1000 {
 		r.Budget = pool.NewBudget(limit)
-		res, err := Run(context.Background(), a, r)
+		res, err := run(a, r)
 		if errors.Is(err, pool.ErrBudget) {
+			if r.Budget.Used() != 0 {
+				t.Fatalf("%d bytes stay booked after a failure", r.Budget.Used())
+			}
 			limit *= 2
 			continue
 		}
 		check(t, err)
-		out = append(out, texts(t, res, r.Offsets)...)
+		if held := resultBytes(res); r.Budget.Used() != held {
+			t.Fatalf("%d bytes stay booked, the result has %d", r.Budget.Used(), held)
+		}
+		out = append(out, texts(t, a.Schema, res, r.Offsets)...)
 		if r.Resume = res.Next; res.Next == nil {
 			return out
 		}
@@ -530,10 +634,10 @@ func TestAggregatesAgreeWithReads(t *testing.T) {
 // aggregatesOf asks the array for aggregates of a and n.
 func aggregatesOf(t *testing.T, a *array.Array, q *question) map[string]string {
 	t.Helper()
-	r := q.read()
+	r := q.read(a.Schema)
 	r.Fields, r.Layout = nil, schema.RowMajor
 	r.Aggregates = []Aggregate{{"count", Count, ""}, {"sum", Sum, "a"}, {"min", Min, "a"}, {"max", Max, "s"}, {"nulls", NullCount, "n"}, {"sum n", Sum, "n"}}
-	res, err := Run(context.Background(), a, r)
+	res, err := run(a, r)
 	check(t, err)
 	out := map[string]string{}
 	for _, c := range res.Columns {

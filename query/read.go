@@ -28,6 +28,11 @@ func Run(ctx context.Context, a *array.Array, q *Read) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.answer(ctx)
+}
+
+// answer runs the query and closes its files.
+func (r *reading) answer(ctx context.Context) (*Result, error) {
 	result, err := r.run(ctx)
 	if closeErr := r.files.Close(); err == nil && closeErr != nil {
 		return nil, closeErr
@@ -46,14 +51,16 @@ type reading struct {
 	outs []*outField
 	cond *condition.Checked
 	// at is the interval of time that cells with timestamps of their own must lie in.
-	at      array.Interval
-	threads int
-	files   fragment.Files
-	from    position
+	at array.Interval
+	// slabCells is the size that slabs are cut at.
+	slabCells int
+	threads   int
+	files     fragment.Files
+	from      position
 }
 
 func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) {
-	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), at: a.At, threads: q.Threads}
+	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), at: a.At, slabCells: slabCells, threads: q.Threads}
 	if r.threads <= 0 {
 		r.threads = runtime.GOMAXPROCS(0)
 	}

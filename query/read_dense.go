@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"azulejo/format"
 	"azulejo/fragment"
@@ -24,7 +23,10 @@ func (r *reading) dense(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	from := r.from.cell
-	n := min(p.total-from, cellsCap(r.outs), math.MaxInt)
+	n, err := r.affordable(min(p.total-from, cellsCap(r.outs)))
+	if err != nil {
+		return nil, err
+	}
 	for n > 0 {
 		job := denseJob{reading: r, plan: p, from: from, n: n}
 		columns, fit, err := job.run(ctx)
@@ -44,6 +46,35 @@ func (r *reading) dense(ctx context.Context) (*Result, error) {
 		res.Next = r.next(r.from)
 	}
 	return res, err
+}
+
+// maxResultBytes is the size from which on an unlimited dense read is refused rather than tried.
+const maxResultBytes = 1 << 44
+
+// affordable returns as many of n cells as the budget has room for at least, not counting the values of var cells.
+func (r *reading) affordable(n uint64) (uint64, error) {
+	perCell := int64(0)
+	for _, o := range r.outs {
+		perCell += int64(o.width)
+		if o.Var() {
+			perCell += o.offsetSize()
+		}
+		if o.Nullable {
+			perCell++
+		}
+	}
+	limit := uint64(maxResultBytes / perCell)
+	b := r.q.Budget
+	if b == nil && n > limit {
+		return 0, fmt.Errorf("%w: %d cells are too much for one result", ErrInvalid, n)
+	}
+	for n = min(n, limit); b != nil && n > 1; n /= 2 {
+		if err := b.Take(int64(n) * perCell); err == nil {
+			b.Give(int64(n) * perCell)
+			break
+		}
+	}
+	return n, nil
 }
 
 func (r *reading) denseResult(p *densePlan, columns []Column, n uint64) *Result {

@@ -15,6 +15,7 @@ func (r *reading) sparse(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer plan.close()
 	if err := r.loadSources(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -150,7 +151,7 @@ func (c *collector) wave() int {
 		return left
 	}
 	room := cellsCap(c.outs) - c.cells
-	room = max(min(room, math.MaxInt32), uint64(c.threads)*slabCells)
+	room = max(min(room, math.MaxInt32), uint64(c.threads*c.slabCells))
 	n, cells := 0, uint64(0)
 	for n < left && (n == 0 || cells+uint64(c.plan.slabs[c.unit+n].cells) <= room) {
 		cells += uint64(c.plan.slabs[c.unit+n].cells)

@@ -14,11 +14,9 @@ import (
 	"azulejo/schema"
 )
 
-// The sizes that slabs are cut at, in cells: large enough to be worth a task, small enough to be sorted in the cache.
-const (
-	slabCells    = 32 << 10
-	slabMaxCells = 256 << 10
-)
+// slabCells is the least number of cells that slabs are cut at: enough to be worth a task, few enough to be sorted in the
+// cache.
+const slabCells = 32 << 10
 
 // tileRef is a tile of a sparse fragment that may hold selected cells.
 type tileRef struct {
@@ -129,9 +127,9 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	dedup := frags > 1 && !r.schema.AllowsDups
 	var slabs []*slab
 	if !ordered && !dedup {
-		slabs = streamSlabs(tiles)
+		slabs = streamSlabs(tiles, r.slabCells)
 	} else {
-		slabs = sortSlabs(tiles)
+		slabs = sortSlabs(tiles, r.slabCells)
 	}
 	for _, s := range slabs {
 		s.axes = axes
@@ -290,10 +288,10 @@ func fieldIn(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
 }
 
 // streamSlabs groups the tiles of results whose cells need no sorting.
-func streamSlabs(tiles []*tileRef) []*slab {
+func streamSlabs(tiles []*tileRef, size int) []*slab {
 	var out []*slab
 	for _, t := range tiles {
-		if n := len(out); n == 0 || out[n-1].cells+t.cells > slabCells*2 {
+		if n := len(out); n == 0 || out[n-1].cells+t.cells > 2*size {
 			out = append(out, &slab{})
 		}
 		s := out[len(out)-1]
@@ -304,8 +302,8 @@ func streamSlabs(tiles []*tileRef) []*slab {
 }
 
 // sortSlabs cuts the range of the first sort dimension where few tiles lie across the cut.
-func sortSlabs(tiles []*tileRef) []*slab {
-	cuts := findCuts(tiles)
+func sortSlabs(tiles []*tileRef, size int) []*slab {
+	cuts := findCuts(tiles, size)
 	slabs := make([]*slab, len(cuts)+1)
 	lo := uint64(0)
 	for i := range slabs {
@@ -330,8 +328,9 @@ func sortSlabs(tiles []*tileRef) []*slab {
 	return slices.DeleteFunc(slabs, func(s *slab) bool { return len(s.tiles) == 0 })
 }
 
-// findCuts returns where slabs after the first begin, ascending. A cut lies at the start of a tile.
-func findCuts(tiles []*tileRef) []uint64 {
+// findCuts returns where slabs after the first begin, ascending. A cut lies at the start of a tile. From least cells on the
+// first place is taken that few tiles lie across; after several times as many the best so far will do.
+func findCuts(tiles []*tileRef, least int) []uint64 {
 	byLo, byHi := slices.Clone(tiles), slices.Clone(tiles)
 	slices.SortFunc(byLo, func(x, y *tileRef) int { return compareKeys(x.first.lo, y.first.lo) })
 	slices.SortFunc(byHi, func(x, y *tileRef) int { return compareKeys(x.first.hi, y.first.hi) })
@@ -346,11 +345,11 @@ func findCuts(tiles []*tileRef) []uint64 {
 				h++
 			}
 			across, fresh := begun-ended, begun-lastCut
-			if fresh >= slabCells && across < bestAcross {
+			if fresh >= least && across < bestAcross {
 				best, bestAcross, bestBegun = t.first.lo, across, begun
 			}
 			size := bestBegun - lastCut
-			if bestAcross < math.MaxInt && (bestAcross <= size/4 || fresh >= slabMaxCells && bestAcross <= size) {
+			if bestAcross < math.MaxInt && (bestAcross <= size/4 || fresh >= 8*least && bestAcross <= size) {
 				cuts = append(cuts, best)
 				lastCut, bestAcross = bestBegun, math.MaxInt
 			}

@@ -54,15 +54,30 @@ func (s *sharedTile) drop() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.users--; s.users > 0 {
-		return
+	if s.users--; s.users <= 0 {
+		s.free()
 	}
+}
+
+// free gives the memory back; the caller holds mu or is the only one left.
+func (s *sharedTile) free() {
 	for _, f := range s.fields {
 		if f.tile != nil {
 			f.tile.Release()
 		}
 	}
 	clear(s.fields)
+}
+
+// close frees the tiles whose other slabs were left for later.
+func (p *sparsePlan) close() {
+	for _, s := range p.slabs {
+		for _, t := range s.tiles {
+			if t.shared != nil {
+				t.shared.free()
+			}
+		}
+	}
 }
 
 // lent is pooled memory that is booked in the query's budget.
@@ -173,7 +188,6 @@ func (run *slabRun) column(ctx context.Context, f *schema.Field, need func(tile 
 		if c, err = run.newColumnOf(f); err != nil {
 			return nil, err
 		}
-		run.columns[f.Name] = c
 	}
 	var missing []int
 	for i := range run.slab.tiles {
@@ -216,6 +230,7 @@ func (run *slabRun) newColumnOf(f *schema.Field) (*slabColumn, error) {
 	} else {
 		size = uint64(run.cells()) * uint64(f.CellSize())
 	}
+	run.columns[f.Name] = c
 	return c, run.lendColumn(c, int(size))
 }
 
