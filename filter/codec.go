@@ -210,7 +210,7 @@ func (c *Codec) finishChunk(w *work, dst, data []byte, original, first int) ([]b
 		}
 	}
 	nMeta := w.metaBytes()
-	if original > math.MaxUint32 || len(data) > math.MaxUint32 || nMeta > math.MaxUint32 {
+	if uint64(max(original, len(data), nMeta)) > math.MaxUint32 {
 		return nil, fmt.Errorf("%w: a chunk of %d bytes is too large", ErrUnfilterable, original)
 	}
 	dst = slices.Grow(dst, 12+nMeta+len(data))

@@ -56,13 +56,13 @@ func textRuns(data []byte, offsets []uint64) (longestRun, longestText, nBytes, n
 }
 
 func (rle) forwardTexts(w *work, data []byte, offsets []uint64) ([]byte, error) {
-	if len(offsets) == 0 || len(offsets) > math.MaxUint32/8 || len(data) > math.MaxUint32 {
+	if len(offsets) == 0 || uint64(max(8*len(offsets), len(data))) > math.MaxUint32 {
 		return nil, fmt.Errorf("%w: %d texts of %d bytes", ErrUnfilterable, len(offsets), len(data))
 	}
 	longest, longestText, nBytes, nRuns := textRuns(data, offsets)
 	runWidth, lengthWidth := textWidth(uint64(longest)), textWidth(uint64(longestText))
 	nBytes += nRuns * (runWidth + lengthWidth)
-	if nBytes > math.MaxUint32 {
+	if uint64(nBytes) > math.MaxUint32 {
 		return nil, fmt.Errorf("%w: runs of texts of %d bytes", ErrUnfilterable, nBytes)
 	}
 	out := w.take(nBytes)[:0]

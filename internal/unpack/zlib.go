@@ -61,7 +61,7 @@ var inflaters = sync.Pool{New: func() any { return new(inflater) }}
 // Zlib fills dst with exactly what the zlib stream src holds (RFC 1950, 1951), or returns an error that wraps ErrDamaged
 // and leaves anything in dst.
 func Zlib(dst, src []byte) error {
-	if len(src) < 6 || src[0]&15 != 8 || binary.BigEndian.Uint16(src)%31 != 0 || src[1]&32 != 0 {
+	if len(src) < 6 || src[0]&15 != 8 || src[0] > 0x78 || binary.BigEndian.Uint16(src)%31 != 0 || src[1]&32 != 0 {
 		return fmt.Errorf("%w: bad header", errInflate)
 	}
 	f := inflaters.Get().(*inflater)
