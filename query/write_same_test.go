@@ -64,7 +64,7 @@ func sameFiles(t *testing.T, what string, got, want map[string]string) {
 // and by one or many threads: the files must not differ in a byte.
 func TestPortionsMakeTheSameFragment(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
-	for _, order := range []schema.Layout{schema.RowMajor, schema.ColMajor} {
+	for _, order := range []schema.Layout{schema.RowMajor, schema.ColMajor, schema.Hilbert} {
 		s := testSchema(schema.Sparse, order, []schema.Dimension{intDim("x", -50, 49, 7),
 			{Name: "t", Type: datatype.StringASCII, CellValNum: datatype.VarNum}, intDim("y", 0, 99, 100)},
 			schema.Attribute{Name: "v", Type: datatype.Float32, CellValNum: 1},

@@ -94,6 +94,15 @@ def cases():
     yield all_null(False)
     yield all_null(True)
 
+    dims = [Dim("x", "INT16", (-300, 300), 50), Dim("s", "STRING_ASCII", None), Dim("f", "FLOAT64", (-2.5, 7.0), None)]
+    schema = Schema(True, dims, [Attr("n", "INT16", 1, True), Attr("v", "STRING_ASCII", VAR)], capacity=5, cell_order="hilbert")
+    n = 120
+    cols = {a.name: column(a, n) for a in schema.attrs}
+    cols["x"] = Column(RNG.integers(-300, 301, n).astype("<i2"))
+    cols["s"] = Column.var([values("CHAR", int(k)) for k in RNG.integers(0, 6, n)])
+    cols["f"] = Column(RNG.uniform(-2.5, 7, n))
+    yield "sparse-hilbert", schema, cols, "unordered", None
+
 
 def edge_values():
     """NaNs, infinities, sums past the limits, NUL bytes, per tile of four cells."""
