@@ -211,7 +211,7 @@ func TestCreateRefuses(t *testing.T) {
 		{"hilbert in dense arrays", func(s *schema.Array) { s.Type, s.CellOrder = schema.Dense, schema.Hilbert }, array.ErrInvalid},
 		{"enumeration without labels", func(s *schema.Array) { s.Enumerations = nil }, array.ErrInvalid},
 		{"filter of a later issue", func(s *schema.Array) {
-			s.Attributes[0].Filters.Filters = []filter.Spec{filter.Plain(filter.XOR)}
+			s.OffsetsFilters.Filters = []filter.Spec{filter.Image(filter.WebPOptions{Format: 1})}
 		}, array.ErrUnsupported},
 		{"schema name", func(s *schema.Array) { s.Name = "../x" }, array.ErrInvalid},
 	} {

@@ -38,6 +38,8 @@ func benchCases() []benchCase {
 		{"bitshuffle", i32, []filter.Spec{filter.Plain(filter.Bitshuffle)}},
 		{"bitshuffle", datatype.Uint8, []filter.Spec{filter.Plain(filter.Bitshuffle)}},
 		{"bitwidth", i32, []filter.Spec{filter.Windowed(filter.BitWidthReduction, 256)}},
+		{"xor", f64, []filter.Spec{filter.Plain(filter.XOR)}},
+		{"floatscale", f64, []filter.Spec{filter.Scaling(filter.FloatScaleOptions{Scale: 0.01, ByteWidth: 4})}},
 	}
 }
 
@@ -110,6 +112,10 @@ func (c benchCase) prepare(tb testing.TB) (codec *filter.Codec, disk, tile []byt
 	tile = benchTile(c)
 	disk, err = codec.Forward(nil, tile)
 	if err != nil {
+		tb.Fatal(err)
+	}
+	// A filter that loses something keeps what comes back from it.
+	if err := codec.Reverse(tile, disk); err != nil {
 		tb.Fatal(err)
 	}
 	return codec, disk, tile

@@ -122,6 +122,9 @@ var builders = [len(table)]func(Spec, input) (stage, error){
 	PositiveDelta:     buildPositiveDelta,
 	ChecksumMD5:       buildMD5,
 	ChecksumSHA256:    buildSHA256,
+	Dictionary:        buildDictionary,
+	FloatScale:        buildFloatScale,
+	XOR:               buildXOR,
 	Delta:             buildDelta,
 }
 

@@ -194,5 +194,8 @@ func (s Spec) Check() error {
 	case l == reinterpretLayout && !datatype.Type(s.Options[5]).Valid():
 		return fmt.Errorf("%w: %s reinterprets as unknown datatype %d", ErrOptions, s.Name(), s.Options[5])
 	}
+	if o, ok := s.Scaling(); ok {
+		return o.check()
+	}
 	return nil
 }

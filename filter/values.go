@@ -15,7 +15,7 @@ type unsigned interface {
 }
 
 // aligned returns b as values, sharing its memory if it is aligned for them and in scratch memory otherwise.
-func aligned[T integer](w *work, b []byte) []T {
+func aligned[T datatype.Element](w *work, b []byte) []T {
 	if v, ok := datatype.Alias[T](b); ok {
 		return v
 	}
@@ -26,14 +26,14 @@ func aligned[T integer](w *work, b []byte) []T {
 }
 
 // output is a place for values: b are the bytes of v and of what follows the last whole value.
-type output[T integer] struct {
+type output[T datatype.Element] struct {
 	v   []T
 	b   []byte
 	dst []byte
 }
 
 // outputOf returns a place for what belongs to dst: dst itself when it is aligned for values. flush ends its use.
-func outputOf[T integer](w *work, dst []byte) output[T] {
+func outputOf[T datatype.Element](w *work, dst []byte) output[T] {
 	b := dst
 	v, ok := datatype.Alias[T](b)
 	if !ok {
@@ -63,7 +63,7 @@ func integerKind(t datatype.Type) (datatype.Kind, bool) {
 }
 
 // widthOf returns the bytes of a T.
-func widthOf[T integer]() int {
+func widthOf[T datatype.Element]() int {
 	var one [1]T
 	return len(datatype.Bytes(one[:]))
 }

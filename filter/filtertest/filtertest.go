@@ -4,8 +4,10 @@ package filtertest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -21,10 +23,13 @@ func Specs() []filter.Spec {
 		filter.Plain(filter.None), filter.Plain(filter.Bitshuffle), filter.Plain(filter.Byteshuffle),
 		filter.Plain(filter.ChecksumMD5), filter.Plain(filter.ChecksumSHA256),
 		filter.Windowed(filter.BitWidthReduction, 256), filter.Windowed(filter.PositiveDelta, 1024),
-		filter.Windowed(filter.BitWidthReduction, 8), filter.Windowed(filter.PositiveDelta, 44),
+		filter.Windowed(filter.BitWidthReduction, 8), filter.Windowed(filter.PositiveDelta, 44), filter.Plain(filter.XOR),
 	}
-	for _, c := range []filter.Code{filter.RLE, filter.LZ4, filter.Delta, filter.DoubleDelta} {
+	for _, c := range []filter.Code{filter.RLE, filter.LZ4, filter.Delta, filter.DoubleDelta, filter.Dictionary} {
 		specs = append(specs, filter.Compressor(c, -1))
+	}
+	for _, width := range []uint64{1, 2, 4, 8} {
+		specs = append(specs, filter.Scaling(filter.FloatScaleOptions{Scale: 0.25, Offset: -3, ByteWidth: width}))
 	}
 	for _, level := range []int32{-7, 3, 7, 22} {
 		specs = append(specs, filter.Compressor(filter.Zstd, level))
@@ -43,9 +48,12 @@ func Pipelines() []filter.Pipeline {
 	md5, sha := filter.Plain(filter.ChecksumMD5), filter.Plain(filter.ChecksumSHA256)
 	width, rising := filter.Windowed(filter.BitWidthReduction, 256), filter.Windowed(filter.PositiveDelta, 1024)
 	rle, delta := filter.Compressor(filter.RLE, -1), filter.Compressor(filter.Delta, -1)
+	xor, words := filter.Plain(filter.XOR), filter.Compressor(filter.Dictionary, -1)
+	scale := filter.Scaling(filter.FloatScaleOptions{Scale: 0.5, Offset: 10, ByteWidth: 2})
 	lists := [][]filter.Spec{
 		{}, {bytes, zstd}, {bits, lz4}, {zstd, sha}, {width, zstd}, {delta, zstd}, {rising, zstd}, {md5, bits, sha},
 		{bytes, md5, gzip}, {width, bytes, bits, zstd, md5}, {zstd, bits, lz4}, {rle, zstd}, {rle, bytes, md5}, {md5, width, sha},
+		{xor, zstd}, {delta, xor, bits, md5}, {scale, width, zstd}, {scale, delta, xor, md5}, {words, zstd}, {words, bits, sha},
 	}
 	for _, s := range Specs() {
 		lists = append(lists, []filter.Spec{s})
@@ -67,6 +75,9 @@ func Name(p filter.Pipeline) string {
 		}
 		if n, ok := s.MaxWindow(); ok {
 			name += "." + strconv.Itoa(int(n))
+		}
+		if o, ok := s.Scaling(); ok {
+			name += strconv.Itoa(int(o.ByteWidth))
 		}
 	}
 	return name + "+"
@@ -98,6 +109,27 @@ func Values(t datatype.Type, n int, rising bool) []byte {
 	return out
 }
 
+// tileFor returns n values as Values does, or values that FloatScale keeps when the pipeline has it.
+func tileFor(p filter.Pipeline, t datatype.Type, n int) []byte {
+	for _, s := range p.Filters {
+		o, ok := s.Scaling()
+		if !ok {
+			continue
+		}
+		var out []byte
+		for _, b := range Values(datatype.Int8, n, false) {
+			v := o.Offset + o.Scale*float64(int8(b))
+			if t.Size() == 4 {
+				out = binary.LittleEndian.AppendUint32(out, math.Float32bits(float32(v)))
+			} else {
+				out = binary.LittleEndian.AppendUint64(out, math.Float64bits(v))
+			}
+		}
+		return out
+	}
+	return Values(t, n, p.Has(filter.PositiveDelta))
+}
+
 // Run runs the battery for tiles of values of type t with perCell values in a cell. Pipelines that TileDB refuses for t
 // are skipped.
 func Run(t *testing.T, p filter.Pipeline, typ datatype.Type, perCell int) {
@@ -109,16 +141,22 @@ func Run(t *testing.T, p filter.Pipeline, typ datatype.Type, perCell int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p.Has(filter.Dictionary) {
+		if _, err := c.Forward(nil, Values(typ, perCell, false)); !errors.Is(err, filter.ErrUnfilterable) {
+			t.Fatalf("a dictionary of fixed cells: %v", err)
+		}
+		return
+	}
 	edge := filter.DefaultMaxChunk / size
 	counts := []int{0, 1, 2, 3, 7, 8, 9, 64, 65, 200}
 	if typ == datatype.Int32 || typ == datatype.Uint8 || perCell > 1 {
 		counts = append(counts, 2049, edge-1, edge, edge+1, 2*edge+5)
 	}
 	for _, n := range counts {
-		tile := Values(typ, n*perCell, p.Has(filter.PositiveDelta))
+		tile := tileFor(p, typ, n*perCell)
 		roundTrip(t, c, tile)
 	}
-	tile := Values(typ, 100*perCell, p.Has(filter.PositiveDelta))
+	tile := tileFor(p, typ, 100*perCell)
 	disk, err := c.Forward(nil, tile)
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,8 @@ CODES = {
     "int8": 5, "uint8": 6, "int16": 7, "uint16": 8, "int32": 0, "uint32": 9, "int64": 1, "uint64": 10,
     "float32": 2, "float64": 3, "datetime64[ns]": 27, "datetime64[D]": 21, "bool": 41, "S1": 4}
 INTS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
-EXACT = ["none", "rle", "doubledelta", "delta", "bitwidth", "bitshuffle", "byteshuffle", "positivedelta", "md5", "sha256"]
+EXACT = ["none", "rle", "doubledelta", "delta", "bitwidth", "bitshuffle", "byteshuffle", "positivedelta", "md5", "sha256", "xor",
+         "floatscale", "dictionary"]
 
 
 def level(number, value):
@@ -48,6 +49,11 @@ FILTERS = {
     "positivedelta-36": (t.PositiveDeltaFilter(window=36), 10, struct.pack("<I", 36)),
     "md5": (t.ChecksumMD5Filter(), 12, b""),
     "sha256": (t.ChecksumSHA256Filter(), 13, b""),
+    "xor": (t.XORFilter(), 16, b""),
+    "dictionary": (t.DictionaryFilter(), 14, level(7, -1)),
+    **{f"floatscale-{w}": (t.FloatScaleFilter(factor=0.25, offset=10.5, bytewidth=w), 15, struct.pack("<ddQ", 0.25, 10.5, w))
+       for w in (1, 2, 4, 8)},
+    "floatscale-odd": (t.FloatScaleFilter(factor=-0.1, offset=1e-3, bytewidth=4), 15, struct.pack("<ddQ", -0.1, 1e-3, 4)),
     "delta": (t.DeltaFilter(), 19, level(8, -1) + b"\x11"),
     "delta-uint32": (t.DeltaFilter(reinterp_dtype=np.uint32), 19, level(8, -1) + b"\x09"),
 }
@@ -92,6 +98,9 @@ def write(values, dtype, names, var):
         for f in ("a0.tdb", "a0_var.tdb"):
             for path in glob.glob(uri + "/__fragments/*/" + f):
                 files[f] = open(path, "rb").read()
+        if any(n.startswith("floatscale") for n in names):
+            with t.open(uri) as a:
+                files["read"] = a[:]["a"].tobytes()
         return files
     except t.TileDBError as e:
         print("refused:", names, dtype, len(values), str(e)[:100])
@@ -111,6 +120,8 @@ def add(names, values, dtype, code, cell, label, var=False, offsets=None, raw=No
          "raw": b64(values.tobytes() if raw is None else raw), "disk": b64(files["a0_var.tdb" if var else "a0.tdb"]),
          # Of windows that are not reduced libtiledb stores an offset that it never sets.
          "exact": not ("wild" in label and "bitwidth" in names[0]) and all(n.split("-")[0] in EXACT for n in names)}
+    if "read" in files:
+        v["raw"], v["written"] = b64(files["read"]), v["raw"]
     if var:
         v["offsets"], v["offsetsDisk"] = [int(o) for o in offsets], b64(files["a0.tdb"])
     VECTORS.append(v)
@@ -145,6 +156,10 @@ def fixed():
         types = list(CODES)
         if base in ("bitwidth", "positivedelta"):
             types = INTS + ["datetime64[ns]", "bool"]
+        if base == "dictionary":
+            continue
+        if base == "floatscale":
+            types = ["float32", "float64", "int32", "datetime64[ns]"]
         if base in ("delta", "doubledelta"):
             types = [x for x in CODES if not x.startswith("float")]
         if "-" in name and base.endswith("delta") and base != "positivedelta":
@@ -153,7 +168,7 @@ def fixed():
             kind = "rising" if base == "positivedelta" else "runs" if base == "rle" else "mixed"
             for n in (1, 2, 3, 130) if dtype in ("int32", "int64", "uint16", "float64") else (77,):
                 add([name], cells(dtype, n, kind, 100 * i + n), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} {n}")
-            if base in ("delta", "bitwidth", "bitshuffle", "byteshuffle") and dtype in INTS:
+            if base in ("delta", "bitwidth", "bitshuffle", "byteshuffle", "xor") and dtype in INTS:
                 add([name], cells(dtype, 40, "wild", i), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} wild")
     # Zero deltas and a first delta that is wider than the others; the widest double deltas; the most repetitions.
     for dtype in ("int32", "uint64"):
@@ -165,17 +180,29 @@ def fixed():
             if bits < 31 or dtype == "uint64":
                 add(["doubledelta"], values.astype(dtype), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} {bits} bits")
     add(["rle"], np.zeros(70000, "uint8"), "uint8", 6, 1, "long run")
+    # Halves, which round away from zero, and floats whose numbers the integers do not hold.
+    halves = [10.5 + x / 8 for x in range(-9, 10)]
+    big = [s * x for s in (1, -1) for b in (7, 8, 9, 15, 16, 17, 30, 31, 32, 33, 62, 63, 64, 90) for x in (2.0 ** b / 4, 2.0 ** b * 0.99)]
+    odd = [np.nan, np.inf, -np.inf, -0.0, 5e-324, 1e308, -1e308, 3e38, 10.624999999, 1e15 + 0.3, 42.3e9]
+    for name in FILTERS:
+        for dtype in ("float32", "float64") if name.startswith("floatscale") else ():
+            for label, values in (("halves", halves), ("big", big), ("odd", odd)):
+                with np.errstate(over="ignore"):
+                    add([name], np.array(values).astype(dtype), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} {label}")
 
 
 def sizes():
     """Chunk edges and block edges."""
-    for name in ("byteshuffle", "bitshuffle", "delta", "doubledelta", "rle", "bitwidth", "positivedelta", "zstd"):
+    for name in ("byteshuffle", "bitshuffle", "delta", "doubledelta", "rle", "bitwidth", "positivedelta", "zstd", "xor"):
         for n in (16384, 16385):
             add([name], np.arange(n, dtype="int32") // 64, "int32", 0, 4, f"chunk edge {n}")
+    for dtype, n in (("float32", 16384), ("float32", 16385), ("float64", 8193)):
+        values = 10.5 + np.arange(n) % 500 / 4
+        add(["floatscale-2"], values.astype(dtype), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} chunk edge {n}")
     for dtype, n in (("int16", 4096), ("int16", 4097), ("int32", 2051), ("int64", 1030), ("uint8", 8209), ("float64", 1024)):
         add(["bitshuffle"], cells(dtype, n, "mixed", n), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} block edge {n}")
     for n in (3, 11, 100):
-        for name in ("rle", "zstd", "byteshuffle", "bitshuffle", "bitwidth", "delta", "doubledelta", "md5"):
+        for name in ("rle", "zstd", "byteshuffle", "bitshuffle", "bitwidth", "delta", "doubledelta", "md5", "xor"):
             three = np.zeros(n, dtype=[("", "int32"), ("", "int32"), ("", "int32")])
             for f in three.dtype.names:
                 three[f] = cells("int32", n, "runs" if name == "rle" else "mixed", n)
@@ -192,7 +219,18 @@ def chains():
             ["doubledelta", "zstd"], ["bzip2", "md5"], ["delta", "rle"], ["bitwidth", "none", "md5", "bitshuffle", "gzip"],
             ["md5", "bitwidth", "sha256", "byteshuffle"], ["rle", "bitwidth"], ["delta", "positivedelta"],
             ["byteshuffle", "doubledelta"], ["delta", "doubledelta"], ["doubledelta", "md5", "zstd"], ["md5", "md5"],
-            ["delta-uint32", "byteshuffle", "zstd"], ["doubledelta-int16", "bitshuffle", "md5"]]
+            ["delta-uint32", "byteshuffle", "zstd"], ["doubledelta-int16", "bitshuffle", "md5"],
+            ["xor", "zstd"], ["xor", "bitwidth", "md5"], ["xor", "doubledelta"], ["delta", "xor", "bitshuffle"], ["md5", "xor"],
+            ["byteshuffle", "xor", "gzip"], ["xor", "xor"]]
+    floats = [["floatscale-2", "zstd"], ["floatscale-4", "doubledelta"], ["floatscale-2", "bitwidth", "lz4"],
+              ["floatscale-8", "delta", "bitshuffle"], ["floatscale-1", "xor", "md5"], ["none", "floatscale-2", "byteshuffle"],
+              ["md5", "floatscale-4", "sha256"], ["xor", "byteshuffle", "zstd"], ["floatscale-odd", "positivedelta"],
+              ["byteshuffle", "floatscale-8"], ["xor", "floatscale-8"]]
+    for names in floats:
+        for dtype in ("float32", "float64"):
+            for n in (5, 210):
+                values = 10.5 - np.arange(n) % 100 / 4 if "odd" not in names[0] else np.arange(n, 0, -1) / 10
+                add(names, values.astype(dtype), dtype, CODES[dtype], np.dtype(dtype).itemsize, f"{dtype} {n}")
     for names in ints:
         for dtype in ("int32", "uint16", "int64"):
             for n in (5, 210):
@@ -204,10 +242,11 @@ def var():
     texts = {
         "runs": ["a", "a", "bc", "bc", "bc", "", "", "dddd", "a"], "one": ["x"], "empty": ["", "", ""],
         "first long": ["y" * 300, "y" * 300, "z"], "many": ["r"] * 300 + ["s"] + ["tt"] * 3,
-        "words": ["w%d" % (x // 3) for x in range(60)]}
+        "words": ["w%d" % (x // 3) for x in range(60)], "255": ["v%d" % x for x in range(255)], "256": ["u%d" % x for x in range(256)]}
     for label, values in texts.items():
         for dtype, code in (("ascii", 11), ("U0", 12)):
-            for names in (["rle"], ["rle", "zstd"], ["rle", "md5"], ["rle", "bitshuffle", "sha256"], ["zstd"], ["none"],
+            for names in (["rle"], ["rle", "zstd"], ["rle", "md5"], ["rle", "bitshuffle", "sha256"], ["dictionary"],
+                          ["dictionary", "zstd"], ["dictionary", "md5"], ["dictionary", "bitshuffle", "sha256"], ["zstd"], ["none"],
                           ["byteshuffle", "md5"], ["delta"], ["doubledelta", "md5"]):
                 if not "".join(values) and "delta" in "".join(names):
                     continue
