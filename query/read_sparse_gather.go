@@ -245,7 +245,10 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 	if err != nil {
 		return nil, err
 	}
-	order := keys.sort(n)
+	order, err := keys.sort(n, run.numbers)
+	if err != nil {
+		return nil, err
+	}
 	if run.slab.dedup {
 		order = newest(keys, order, n)
 	}
@@ -264,9 +267,7 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 func newest(keys *sortKeys, order []uint32, n int) []uint32 {
 	if order == nil {
 		order = make([]uint32, n)
-		for i := range order {
-			order[i] = uint32(i)
-		}
+		number(order)
 	}
 	kept := order[:0]
 	for i, k := range order {
@@ -284,9 +285,7 @@ func (run *slabRun) satisfying(cells []uint32) []uint32 {
 	}
 	if cells == nil {
 		cells = make([]uint32, run.cells())
-		for i := range cells {
-			cells[i] = uint32(i)
-		}
+		number(cells)
 	}
 	kept := cells[:0]
 	for _, k := range cells {
@@ -305,7 +304,10 @@ func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys
 		if err != nil {
 			return nil, err
 		}
-		places := make([]uint64, n)
+		places, err := run.numbers(n)
+		if err != nil {
+			return nil, err
+		}
 		run.order.curve.Values(places, cols, chosen)
 		k.add(places)
 	}
@@ -316,7 +318,9 @@ func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys
 		if err != nil {
 			return nil, err
 		}
-		k.add(p.keysOf(c, chosen, n))
+		if err := run.addKeys(k, p, c, chosen, n); err != nil {
+			return nil, err
+		}
 	}
 	k.coords = len(k.columns)
 	if run.slab.times {
@@ -324,7 +328,9 @@ func (run *slabRun) keys(ctx context.Context, chosen []uint32, n int) (*sortKeys
 		if err != nil {
 			return nil, err
 		}
-		k.add((&orderPart{kind: datatype.KindUint64}).keysOf(c, chosen, n))
+		if err := run.addKeys(k, &orderPart{kind: datatype.KindUint64}, c, chosen, n); err != nil {
+			return nil, err
+		}
 	}
 	return k, nil
 }
@@ -343,40 +349,56 @@ func (run *slabRun) coords(ctx context.Context, need func(tile int) bool) ([]sch
 	return cols, nil
 }
 
-// keysOf returns one number per chosen cell.
-func (p *orderPart) keysOf(c *slabColumn, chosen []uint32, n int) []uint64 {
+// numbers lends memory until the run is closed.
+func (run *slabRun) numbers(n int) ([]uint64, error) {
+	l, err := run.lend(8 * n)
+	if err != nil {
+		return nil, err
+	}
+	run.lent = append(run.lent, l)
+	return alias64(l.b.B), nil
+}
+
+// addKeys adds one number per chosen cell to the sort keys.
+func (run *slabRun) addKeys(k *sortKeys, p *orderPart, c *slabColumn, chosen []uint32, n int) error {
 	if p.text {
-		return textRanks(n, func(i uint32) []byte {
+		k.add(textRanks(n, func(i uint32) []byte {
 			if chosen != nil {
 				i = chosen[i]
 			}
 			return c.cell(int(i))
-		})
+		}))
+		return nil
 	}
-	keys := make([]uint64, n)
-	if chosen == nil {
-		fillKeys(p.kind, keys, c.data)
-	} else {
+	keys, err := run.numbers(n)
+	if err != nil {
+		return err
+	}
+	data := c.data
+	if chosen != nil {
 		width := c.field.CellSize()
-		picked := datatype.AlignedBytes(n * width)
-		gatherFixed(picked, c.data, chosen, width)
-		fillKeys(p.kind, keys, picked)
+		picked, err := run.numbers((n*width + 7) / 8)
+		if err != nil {
+			return err
+		}
+		data = datatype.Bytes(picked)
+		gatherFixed(data, c.data, chosen, width)
 	}
+	fillKeys(p.kind, keys, data)
 	if p.tile {
 		for i, key := range keys {
 			keys[i] = p.tileOf(key)
 		}
 	}
-	return keys
+	k.add(keys)
+	return nil
 }
 
 // repeated returns every cell as often as the ranges hold it.
 func (run *slabRun) repeated(ctx context.Context, cells []uint32) ([]uint32, error) {
 	if cells == nil {
 		cells = make([]uint32, run.cells())
-		for i := range cells {
-			cells[i] = uint32(i)
-		}
+		number(cells)
 	}
 	times := make([]int, len(cells))
 	for i := range times {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/bits"
 	"slices"
+
+	"azulejo/datatype"
 )
 
 // sortKeys holds the numbers of a slab's selected cells that they are sorted by, most significant column first; entry i
@@ -26,37 +28,67 @@ func (k *sortKeys) add(column []uint64) {
 	k.spans = append(k.spans, s)
 }
 
+// scratch lends memory for n numbers of arbitrary value for as long as the work on a slab takes.
+type scratch func(n int) ([]uint64, error)
+
+// halves is scratch for numbers of 32 bits.
+func (s scratch) halves(n int) ([]uint32, error) {
+	v, err := s((n + 1) / 2)
+	if err != nil {
+		return nil, err
+	}
+	h, _ := datatype.Alias[uint32](datatype.Bytes(v))
+	return h[:n:n], nil
+}
+
 // sort returns the positions of the cells in order; those with equal numbers keep their sequence. It returns nil when the
 // cells are in order already.
-func (k *sortKeys) sort(n int) []uint32 {
+func (k *sortKeys) sort(n int, lend scratch) ([]uint32, error) {
 	if n < 2 {
-		return nil
+		return nil, nil
 	}
 	groups := k.groups(64)
 	if len(groups) == 0 {
-		return nil
+		return nil, nil
+	}
+	keys, err := lend(n)
+	if err != nil {
+		return nil, err
+	}
+	spare, err := lend(n)
+	if err != nil {
+		return nil, err
+	}
+	order, err := lend.halves(n)
+	if err != nil {
+		return nil, err
 	}
 	indexBits := bits.Len(uint(n - 1))
 	if len(groups) == 1 && groups[0].bits+indexBits <= 64 {
-		return k.sortPacked(groups[0], n, indexBits)
+		return k.sortPacked(groups[0], keys, spare, order, indexBits), nil
 	}
-	var order []uint32
-	keys, spare := make([]uint64, n), make([]uint64, n)
-	spareOrder := make([]uint32, n)
+	spareOrder, err := lend.halves(n)
+	if err != nil {
+		return nil, err
+	}
 	for i := len(groups) - 1; i >= 0; i-- {
 		k.pack(groups[i], keys, 0)
-		if order == nil {
-			order = make([]uint32, n)
-			for j := range order {
-				order[j] = uint32(j)
-			}
+		if i == len(groups)-1 {
+			number(order)
 		} else {
 			permute(spare, keys, order)
 			keys, spare = spare, keys
 		}
 		keys, spare, order, spareOrder = radixPairs(keys, spare, order, spareOrder, groups[i].bits)
 	}
-	return order
+	return order, nil
+}
+
+// number sets every entry to its position.
+func number(order []uint32) {
+	for i := range order {
+		order[i] = uint32(i)
+	}
 }
 
 // keyGroup is a run of columns whose numbers fit into one.
@@ -99,9 +131,8 @@ func (k *sortKeys) pack(g keyGroup, dst []uint64, shift int) {
 	}
 }
 
-// sortPacked sorts numbers that carry their position in the low bits.
-func (k *sortKeys) sortPacked(g keyGroup, n, indexBits int) []uint32 {
-	keys := make([]uint64, n)
+// sortPacked sorts numbers that carry their position in the low bits; keys, spare and order are memory for it.
+func (k *sortKeys) sortPacked(g keyGroup, keys, spare []uint64, order []uint32, indexBits int) []uint32 {
 	k.pack(g, keys, indexBits)
 	sorted := true
 	last := uint64(0)
@@ -113,12 +144,11 @@ func (k *sortKeys) sortPacked(g keyGroup, n, indexBits int) []uint32 {
 	if sorted {
 		return nil
 	}
-	if n < 1024 {
+	if len(keys) < 1024 {
 		slices.Sort(keys)
 	} else {
-		keys = radixSort(keys, make([]uint64, n), indexBits, indexBits+g.bits)
+		keys = radixSort(keys, spare, indexBits, indexBits+g.bits)
 	}
-	order := make([]uint32, n)
 	mask := uint64(1)<<indexBits - 1
 	for i, v := range keys {
 		order[i] = uint32(v & mask)
