@@ -261,19 +261,6 @@ class NotBuilt(Refusals):
             with refused("delete"):
                 tiledb.open(uri, ctx=ctx)[:]
 
-        def hilbert():
-            dims = [tiledb.Dim(n, domain=(0.0, 1.0), dtype=np.float64) for n in "xy"]
-            directory = os.path.join(site.dir, "hilbert")
-            schema = tiledb.ArraySchema(domain=tiledb.Domain(*dims), attrs=[tiledb.Attr("a", dtype=np.int32)], sparse=True, cell_order="hilbert")
-            tiledb.Array.create(directory, schema)
-            with tiledb.open(directory, "w") as a:
-                a[[0.1, 0.9], [0.5, 0.2]] = np.array([1, 2], np.int32)
-            uri = site.adopt(directory, "hilbert")
-            with refused("hilbert"):
-                tiledb.open(uri, ctx=ctx)[:]
-            with refused("hilbert"):
-                tiledb.Array.create(site.uri("new-hilbert"), schema, ctx=ctx)
-
         def maintenance():
             tiledb.from_numpy(site.uri("plain"), np.arange(5), ctx=ctx).close()
             for run in (tiledb.consolidate, tiledb.vacuum):
@@ -283,8 +270,7 @@ class NotBuilt(Refusals):
                 same(a[:], np.arange(5))
 
         yield "ours/deleted cells", deleted_cells
-        yield "ours2/hilbert", hilbert
-        yield "ours3/maintenance", maintenance
+        yield "ours2/maintenance", maintenance
 
 
 if __name__ == "__main__":

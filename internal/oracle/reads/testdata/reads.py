@@ -1,4 +1,6 @@
 """Reads beyond the plain slice: conditions, aggregates, orders, many ranges, small buffers, time travel."""
+import tempfile
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -263,6 +265,32 @@ class Orders(Scenario):
             same(np.sort(got["a"]), np.sort(v[keep]))
 
 
+class HilbertOrder(Scenario):
+    """Cells along the Hilbert curve, several versions of some: every order is that of an array on this machine."""
+
+    def write(self, uri, ctx):
+        rng = np.random.default_rng(34)
+        dims = [tiledb.Dim("y", domain=(-40, 60), dtype=np.int32, ctx=ctx), tiledb.Dim("x", domain=(-1.0, 1.0), dtype=np.float64, ctx=ctx),
+                tiledb.Dim("s", domain=(None, None), dtype="ascii", ctx=ctx)]
+        schema = tiledb.ArraySchema(domain=tiledb.Domain(*dims, ctx=ctx), attrs=[tiledb.Attr("a", dtype=np.int64, ctx=ctx)], sparse=True,
+                                    cell_order="hilbert", capacity=11, ctx=ctx)
+        tiledb.Array.create(uri, schema, ctx=ctx)
+        for k in range(3):
+            at = rng.permutation(20 * 10 * 3)[:200]
+            with tiledb.open(uri, "w", ctx=ctx) as a:
+                a[(at // 30 * 5 - 40).astype(np.int32), at // 3 % 10 / 8 - 0.5, np.array(["", "mid", "zz"], object)[at % 3]] = at + 1000 * k
+
+    def check(self, uri, ctx):
+        with tempfile.TemporaryDirectory() as twin:
+            self.write(twin + "/a", tiledb.Ctx())
+            with tiledb.open(uri, ctx=ctx) as a, tiledb.open(twin + "/a") as b:
+                assert a.schema.cell_order == "hilbert" and a.nonempty_domain() == b.nonempty_domain()
+                for order in "CFG":
+                    same_columns(a.query(order=order)[:], b.query(order=order)[:])
+                    same_columns(a.query(order=order).multi_index[-10:25, -0.3:0.4, "a":"zz"], b.query(order=order).multi_index[-10:25, -0.3:0.4, "a":"zz"])
+                same(np.sort(a.query(order="U")[:]["a"]), np.sort(b.query(order="U")[:]["a"]))
+
+
 class ManyRangesDense(Scenario):
     def values(self):
         return np.random.default_rng(21).normal(size=(50, 40)).astype(np.float32)
@@ -340,5 +368,5 @@ class TimeTravel(Scenario):
 
 
 if __name__ == "__main__":
-    main([Conditions, NullConditions, DenseConditions, Aggregates, DenseAggregates, SmallBuffers, FixedBuffersDense, FixedBuffersSparse, TextInSmallBuffers, Orders,
+    main([Conditions, NullConditions, DenseConditions, Aggregates, DenseAggregates, SmallBuffers, FixedBuffersDense, FixedBuffersSparse, TextInSmallBuffers, Orders, HilbertOrder,
           ManyRangesDense, RandomOverlaps, TimeTravel])
