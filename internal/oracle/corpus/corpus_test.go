@@ -24,7 +24,7 @@ var (
 
 // notBuilt are the features that the library may refuse so far, by the names of report.json. All else must be right.
 var notBuilt = map[string]bool{
-	"encryption": true, "webp": true, "xor": true, "float_scale": true, "dictionary": true, "dimension-label": true,
+	"encryption": true, "webp": true, "dimension-label": true,
 	"consolidate": true, "consolidation": true, "vacuum": true, "delete": true, "delete-fragments": true, "delete-metadata": true, "cell-timestamps": true,
 }
 
