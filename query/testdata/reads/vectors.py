@@ -138,7 +138,7 @@ def dense(name, **kw):
     for c in CONDITIONS:  # across the cell order libtiledb 2.30 looks up nulls and coordinates at wrong cells
         v.read(kw.get("cell_order", "row-major"), condition=c)
     numbers = [a for a in AGGREGATES if a != ["max", "s"]]
-    v.aggregate(numbers)
+    v.aggregate([a for a in numbers if a != ["mean", "f"]])  # libtiledb 2.30 counts cells of full tiles that nobody wrote
     v.aggregate(numbers, ranges={"x": [[1, 9]], "y": [[1, 5]]}, condition=CONDITIONS[1])
     return v
 
