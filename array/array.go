@@ -11,7 +11,7 @@
 // ErrUnsupported and a message that names the file and the feature; it is never read without it:
 //
 //   - delete and update commits (.del, .upd) in the open interval, alone or in a consolidated commits file
-//   - fragments whose cells have timestamps or delete metadata
+//   - fragments whose cells have delete metadata
 //   - dimension labels, filters that the build lacks
 //   - encrypted arrays and format versions newer than the build knows
 //

@@ -207,8 +207,6 @@ func (a *Array) readable(r *fragment.Reader) error {
 	switch {
 	case f.HasDeletes:
 		what = "fragments with delete metadata"
-	case f.HasTimestamps:
-		what = "fragments with cell timestamps"
 	case f.Dense != (a.Schema.Type == schema.Dense):
 		class, what = ErrCorrupt, "dense and sparse fragments are mixed"
 	case len(f.Schema.Domain.Dimensions) != len(a.Schema.Domain.Dimensions):

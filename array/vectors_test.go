@@ -171,7 +171,6 @@ func TestRefusedByName(t *testing.T) {
 	for _, c := range []struct{ name, want string }{
 		{"deleted", ".del: not supported: delete commits"},
 		{"deleted-consolidated", ".del: not supported: delete commits"},
-		{"cell-times", "not supported: fragments with cell timestamps"},
 		{"webp", "not supported: filter WEBP of attribute a"},
 		{"encrypted", "encrypted with AES-256-GCM"},
 	} {
