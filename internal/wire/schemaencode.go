@@ -3,6 +3,7 @@ package wire
 import (
 	capnplib "capnproto.org/go/capnp/v3"
 
+	"azulejo/filter"
 	"azulejo/internal/wire/capnp"
 	"azulejo/schema"
 )
@@ -62,12 +63,13 @@ func (e *encoder) domain(m capnp.Domain, err error, v *schema.Array) {
 		return
 	}
 	for i := range dims {
-		e.dimension(list.At(i), &dims[i])
+		e.dimension(list.At(i), &dims[i], v.DimensionFilters(i))
 	}
 }
 
-// dimension writes one dimension.
-func (e *encoder) dimension(m capnp.Dimension, v *schema.Dimension) {
+// dimension writes one dimension with the filters that its coordinates pass, its own or the schema's, as libtiledb shows
+// them.
+func (e *encoder) dimension(m capnp.Dimension, v *schema.Dimension, filters filter.Pipeline) {
 	e.text(capnplib.Struct(m), 0, v.Name)
 	e.ok(m.SetType(v.Type.String()))
 	m.SetNullTileExtent(v.Extent == nil)
@@ -81,7 +83,7 @@ func (e *encoder) dimension(m capnp.Dimension, v *schema.Dimension) {
 		}
 	}
 	pipeline, err := m.NewFilterPipeline()
-	e.pipeline(v.Filters, pipeline, err)
+	e.pipeline(filters, pipeline, err)
 }
 
 // attributes writes a list of attributes.
