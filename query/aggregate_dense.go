@@ -124,23 +124,31 @@ func (p *densePlan) unitOf(tile []uint64) denseUnit {
 	return u
 }
 
-// aggregateUnit computes the aggregates of the cells that fragment f shows of a tile.
+// aggregateUnit computes the aggregates of the cells that fragment f shows of a tile, those of one field together.
 func (r *reading) aggregateUnit(ctx context.Context, p *densePlan, f *denseFragment, u *denseUnit) ([]tally, error) {
 	sums := r.newTallies()
+	done := map[string]bool{}
 	for i := range sums {
-		t := &sums[i]
-		if t.Op == Count {
+		field := &sums[i].field
+		if sums[i].Op == Count || done[field.Name] {
 			continue
 		}
-		usable := has(&t.field)
-		if t.field.Dimension {
+		done[field.Name] = true
+		var same []*tally
+		for k := i; k < len(sums); k++ {
+			if sums[k].Op != Count && sums[k].field.Name == field.Name {
+				same = append(same, &sums[k])
+			}
+		}
+		usable := has(field)
+		if field.Dimension {
 			usable = func(*denseFragment) bool { return true }
 		}
 		for _, piece := range p.visible(u, usable) {
 			if piece.frag != f {
 				continue
 			}
-			if err := r.aggregatePiece(ctx, p, u, &piece, t); err != nil {
+			if err := r.aggregatePiece(ctx, p, u, &piece, same); err != nil {
 				return nil, err
 			}
 		}
@@ -148,8 +156,8 @@ func (r *reading) aggregateUnit(ctx context.Context, p *densePlan, f *denseFragm
 	return sums, nil
 }
 
-// aggregatePiece adds the cells of a piece to one tally.
-func (r *reading) aggregatePiece(ctx context.Context, p *densePlan, u *denseUnit, piece *pieces, t *tally) error {
+// aggregatePiece adds the cells of a piece to the tallies of one field.
+func (r *reading) aggregatePiece(ctx context.Context, p *densePlan, u *denseUnit, piece *pieces, sums []*tally) error {
 	verdict := condition.All
 	if r.cond != nil {
 		var err error
@@ -157,13 +165,24 @@ func (r *reading) aggregatePiece(ctx context.Context, p *densePlan, u *denseUnit
 			return err
 		}
 	}
-	source, err := fieldIn(piece.frag.Reader, &t.field)
+	field := &sums[0].field
+	source, err := fieldIn(piece.frag.Reader, field)
 	if err != nil {
 		return err
 	}
 	if source != nil && verdict == condition.All && p.wholeTile(u, piece) {
-		if ok, err := t.addStatistics(ctx, source, piece.tile, piece.frag.TileCells(piece.tile)); err != nil || ok {
-			return err
+		left := sums[:0:0]
+		for _, t := range sums {
+			ok, err := t.addStatistics(ctx, source, piece.tile, piece.frag.TileCells(piece.tile))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				left = append(left, t)
+			}
+		}
+		if sums = left; len(sums) == 0 {
+			return nil
 		}
 	}
 	var tile *fragment.Tile
@@ -175,7 +194,7 @@ func (r *reading) aggregatePiece(ctx context.Context, p *densePlan, u *denseUnit
 	}
 	for i := range piece.boxes {
 		one := pieces{piece.frag, piece.tile, piece.boxes[i : i+1]}
-		if err := r.aggregateBox(ctx, p, u, &one, t, tile, verdict); err != nil {
+		if err := r.aggregateBox(ctx, p, u, &one, sums, tile, verdict); err != nil {
 			return err
 		}
 	}
@@ -196,8 +215,8 @@ func (p *densePlan) wholeTile(u *denseUnit, piece *pieces) bool {
 	return true
 }
 
-// aggregateBox adds the cells of one box of a tile.
-func (r *reading) aggregateBox(ctx context.Context, p *densePlan, u *denseUnit, piece *pieces, t *tally, tile *fragment.Tile, verdict condition.Verdict) error {
+// aggregateBox adds the cells of one box of a tile to the tallies of one field.
+func (r *reading) aggregateBox(ctx context.Context, p *densePlan, u *denseUnit, piece *pieces, sums []*tally, tile *fragment.Tile, verdict condition.Verdict) error {
 	sink := &boxSink{}
 	from, to := p.hull(u, piece, sink)
 	lent, err := r.lend(to - from)
@@ -211,21 +230,22 @@ func (r *reading) aggregateBox(ctx context.Context, p *densePlan, u *denseUnit, 
 		fillCells(mask[c.srcAt-from:c.srcAt-from+c.run], []byte{1})
 	}
 	if verdict != condition.All {
-		if err := r.conditionOn(ctx, u, piece, from, to, mask); err != nil {
+		if err := r.conditionOn(ctx, p, u, piece, from, to, mask); err != nil {
 			return err
 		}
 	}
-	in := cells{n: to - from, width: t.field.CellSize(), mask: mask}
+	field := &sums[0].field
+	in := cells{n: to - from, width: field.CellSize(), mask: mask}
+	var validity []byte
 	if tile == nil {
-		in.data = tileCoords(piece.frag, r.schema, u.tile, &t.field, from, to)
+		in.data = p.tileCoords(u.tile, field, from, to)
 	} else {
-		c := tileColumn(tile, &t.field, from, to)
-		in.data, in.end = c.Data, uint64(len(c.Data))
-		if c.Offsets != nil {
-			in.offsets = c.Offsets
-		}
-		in.mask = nullableMask(t, &t.field, mask, c.Validity)
+		c := tileColumn(tile, field, from, to)
+		in.data, in.offsets, in.end, validity = c.Data, c.Offsets, uint64(len(c.Data)), c.Validity
 	}
-	t.add(&in)
+	for _, t := range sums {
+		in.mask = nullableMask(t, field, mask, validity)
+		t.add(&in)
+	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"azulejo/datatype"
 	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/schema"
@@ -137,6 +138,8 @@ type denseJob struct {
 	plan    *densePlan
 	from, n uint64
 	units   []denseUnit
+	// shown has what fragments show of every unit, for fields that all of them have.
+	shown [][]pieces
 	// mask has a byte per cell, 0 for those that do not satisfy the condition; nil without one.
 	mask    []byte
 	columns []Column
@@ -147,6 +150,14 @@ type denseJob struct {
 func (j *denseJob) run(ctx context.Context) (columns []Column, fit uint64, err error) {
 	defer j.close()
 	j.units = j.plan.spread(j.plan.units(j.from, j.from+j.n), j.threads)
+	j.shown = make([][]pieces, len(j.units))
+	err = parallel(ctx, j.threads, len(j.units), func(_ context.Context, i int) error {
+		j.shown[i] = j.plan.visible(&j.units[i], func(*denseFragment) bool { return true })
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
 	if err := j.evaluate(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -231,12 +242,12 @@ func (j *denseJob) fill(ctx context.Context, vars []*varField) error {
 				return err
 			}
 		default:
-			if err := j.copyFixed(ctx, &j.units[u], o, format.FixedFile, j.columns[i].Data); err != nil {
+			if err := j.copyFixed(ctx, u, o, format.FixedFile, j.columns[i].Data); err != nil {
 				return err
 			}
 		}
 		if o.Nullable {
-			return j.copyFixed(ctx, &j.units[u], o, format.ValidityFile, j.columns[i].Validity)
+			return j.copyFixed(ctx, u, o, format.ValidityFile, j.columns[i].Validity)
 		}
 		return nil
 	})
@@ -271,6 +282,16 @@ func (j *denseJob) applyMask(o *outField, c *Column) {
 	}
 }
 
+// piecesOf returns what fragments show of a field of a unit.
+func (j *denseJob) piecesOf(unit int, o *outField) []pieces {
+	for _, f := range j.plan.frags {
+		if !has(&o.Field)(f) {
+			return j.plan.visible(&j.units[unit], has(&o.Field))
+		}
+	}
+	return j.shown[unit]
+}
+
 // has reports whether a fragment holds cells of the array's field.
 func has(field *schema.Field) func(f *denseFragment) bool {
 	return func(f *denseFragment) bool {
@@ -280,12 +301,13 @@ func has(field *schema.Field) func(f *denseFragment) bool {
 }
 
 // copyFixed puts the fixed cells, or the validity bytes, of a unit into a column.
-func (j *denseJob) copyFixed(ctx context.Context, u *denseUnit, o *outField, kind format.FileKind, dst []byte) error {
+func (j *denseJob) copyFixed(ctx context.Context, unit int, o *outField, kind format.FileKind, dst []byte) error {
+	u := &j.units[unit]
 	width, fill := o.width, o.fill
 	if kind == format.ValidityFile {
 		width, fill = 1, []byte{o.fillValid}
 	}
-	for _, piece := range j.plan.visible(u, has(&o.Field)) {
+	for _, piece := range j.piecesOf(unit, o) {
 		var source *fragment.Field
 		if piece.frag != nil {
 			var err error
@@ -330,12 +352,9 @@ func (j *denseJob) coords(u *denseUnit, o *outField, dst []byte) {
 	d := o.Index
 	for i := range u.boxes {
 		b := &u.boxes[i]
-		line := make([]byte, 0, int(b.hi[d]-b.lo[d]+1)*o.width)
-		for cell := b.lo[d]; ; cell++ {
-			line = append(line, j.plan.grid.Coord(d, cell)...)
-			if cell == b.hi[d] {
-				break
-			}
+		line := datatype.AlignedBytes(int(b.hi[d]-b.lo[d]+1) * o.width)
+		for k := range b.hi[d] - b.lo[d] + 1 {
+			putCoord(line[int(k)*o.width:], o.width, j.plan.firstCoord(d)+b.lo[d]+k)
 		}
 		j.plan.spreadLine(b, d, line, dst, o.width)
 	}

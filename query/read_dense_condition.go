@@ -2,8 +2,10 @@ package query
 
 import (
 	"context"
+	"encoding/binary"
 
 	"azulejo/condition"
+	"azulejo/datatype"
 	"azulejo/fragment"
 	"azulejo/schema"
 )
@@ -21,12 +23,11 @@ func (j *denseJob) evaluate(ctx context.Context) error {
 	fillCells(mask, []byte{1})
 	j.mask = mask
 	return parallel(ctx, j.threads, len(j.units), func(ctx context.Context, i int) error {
-		u := &j.units[i]
-		for _, piece := range j.plan.visible(u, func(*denseFragment) bool { return true }) {
+		for _, piece := range j.shown[i] {
 			if piece.frag == nil {
 				continue
 			}
-			if err := j.evaluatePiece(ctx, u, &piece); err != nil {
+			if err := j.evaluatePiece(ctx, &j.units[i], &piece); err != nil {
 				return err
 			}
 		}
@@ -54,7 +55,7 @@ func (j *denseJob) evaluatePiece(ctx context.Context, u *denseUnit, piece *piece
 	}
 	defer j.giveBack(&cells)
 	fillCells(cells.b.B, []byte{1})
-	if err := j.conditionOn(ctx, u, piece, from, to, cells.b.B); err != nil {
+	if err := j.conditionOn(ctx, j.plan, u, piece, from, to, cells.b.B); err != nil {
 		return err
 	}
 	sink.Take(from, to, cells.b.B)
@@ -76,7 +77,7 @@ func (p *densePlan) hull(u *denseUnit, piece *pieces, sink *boxSink) (from, to i
 }
 
 // conditionOn evaluates the condition on the cells of a tile from up to but not including to.
-func (r *reading) conditionOn(ctx context.Context, u *denseUnit, piece *pieces, from, to int, mask []byte) error {
+func (r *reading) conditionOn(ctx context.Context, p *densePlan, u *denseUnit, piece *pieces, from, to int, mask []byte) error {
 	fields := r.cond.Fields()
 	cols := make([]condition.Column, len(fields))
 	var tiles []*fragment.Tile
@@ -88,7 +89,7 @@ func (r *reading) conditionOn(ctx context.Context, u *denseUnit, piece *pieces, 
 	for k := range fields {
 		f := &fields[k]
 		if f.Dimension {
-			cols[k].Data = tileCoords(piece.frag, r.schema, u.tile, f, from, to)
+			cols[k].Data = p.tileCoords(u.tile, f, from, to)
 			continue
 		}
 		source, err := fieldIn(piece.frag.Reader, f)
@@ -129,25 +130,39 @@ func tileColumn(t *fragment.Tile, f *schema.Field, from, to int) condition.Colum
 }
 
 // tileCoords returns the coordinates along one dimension of cells of a tile, in the tile's order.
-func tileCoords(f *denseFragment, s *schema.Array, tile []uint64, field *schema.Field, from, to int) []byte {
-	grid, err := schema.NewGrid(s)
-	if err != nil {
-		return nil
-	}
+func (p *densePlan) tileCoords(tile []uint64, field *schema.Field, from, to int) []byte {
 	d, stride := field.Index, uint64(1)
-	n := len(s.Domain.Dimensions)
-	for k := n - 1; k >= 0; k-- {
-		e := along(k, n, s.CellOrder)
-		if e == d {
-			break
-		}
-		stride *= grid.Extent[e]
+	for k := len(p.cellOrder) - 1; p.cellOrder[k] != d; k-- {
+		stride *= p.grid.Extent[p.cellOrder[k]]
 	}
-	out := make([]byte, 0, (to-from)*field.CellSize())
-	for cell := uint64(from); cell < uint64(to); cell++ {
-		out = append(out, grid.Coord(d, tile[d]*grid.Extent[d]+cell/stride%grid.Extent[d])...)
+	extent, width := p.grid.Extent[d], field.CellSize()
+	out := datatype.AlignedBytes((to - from) * width)
+	first := p.firstCoord(d) + tile[d]*extent
+	for i := range to - from {
+		putCoord(out[i*width:], width, first+uint64(from+i)/stride%extent)
 	}
 	return out
+}
+
+// firstCoord returns the first coordinate of a dimension's domain as the low bits of a number.
+func (p *densePlan) firstCoord(d int) uint64 {
+	var wide [8]byte
+	copy(wide[:], p.grid.Coord(d, 0))
+	return binary.LittleEndian.Uint64(wide[:])
+}
+
+// putCoord writes the low bytes of a number.
+func putCoord(dst []byte, width int, v uint64) {
+	switch width {
+	case 1:
+		dst[0] = byte(v)
+	case 2:
+		binary.LittleEndian.PutUint16(dst, uint16(v))
+	case 4:
+		binary.LittleEndian.PutUint32(dst, uint32(v))
+	default:
+		binary.LittleEndian.PutUint64(dst, v)
+	}
 }
 
 // judgeDense asks the statistics of a tile what they tell about the condition.

@@ -85,7 +85,7 @@ func (j *denseJob) measure(ctx context.Context, o *outField) (v *varField, err e
 // measureUnit writes the sizes of the cells of a unit.
 func (j *denseJob) measureUnit(ctx context.Context, i int, v *varField, o *outField) error {
 	u := &j.units[i]
-	for _, piece := range j.plan.visible(u, has(&o.Field)) {
+	for _, piece := range j.piecesOf(i, o) {
 		p := varPiece{pieces: piece}
 		if piece.frag != nil {
 			var err error
@@ -151,24 +151,26 @@ func (j *denseJob) copyVar(ctx context.Context, i int, v *varField, o *outField,
 	return nil
 }
 
+// end returns where the values of the cells before cell end.
+func (p *varPiece) end(cell int) uint64 {
+	if cell < len(p.tile.Offsets) {
+		return p.tile.Offsets[cell]
+	}
+	return p.total
+}
+
 // copyVarBox copies the values of the cells of a box.
 func (j *denseJob) copyVarBox(c *boxCopy, p *varPiece, data []byte, v *varField, o *outField, dst []byte) {
-	end := func(cell int) uint64 {
-		if cell < len(p.tile.Offsets) {
-			return p.tile.Offsets[cell]
-		}
-		return p.total
-	}
 	for ; !c.done; c.advance() {
 		if p.tile != nil && c.step == 1 && j.mask == nil {
-			copy(dst[v.starts[c.dstAt]:], data[p.tile.Offsets[c.srcAt]:end(c.srcAt+c.run)])
+			copy(dst[v.starts[c.dstAt]:], data[p.tile.Offsets[c.srcAt]:p.end(c.srcAt+c.run)])
 			continue
 		}
 		at := c.dstAt
 		for cell := c.srcAt; cell < c.srcAt+c.run; cell++ {
 			value := o.fill
 			if p.tile != nil && (j.mask == nil || j.mask[at] != 0) {
-				value = data[p.tile.Offsets[cell]:end(cell+1)]
+				value = data[p.tile.Offsets[cell]:p.end(cell+1)]
 			}
 			copy(dst[v.starts[at]:], value)
 			at += c.step
