@@ -120,6 +120,9 @@ type slabColumn struct {
 	lent    [3]lent
 }
 
+// maxColumnBytes is the size from which on a column of a slab is refused rather than tried.
+const maxColumnBytes = 1 << 37
+
 // slabRun is the work on one slab. One goroutine uses it.
 type slabRun struct {
 	*reading
@@ -218,15 +221,18 @@ func (run *slabRun) newColumnOf(f *schema.Field) (*slabColumn, error) {
 		if f.Var() {
 			c.regions[i] = size
 			size += run.varBytes(f, c.sources[i], t)
-			if size > math.MaxInt32*64 {
-				return nil, fmt.Errorf("%w: %d bytes of field %q at once", pool.ErrBudget, size, f.Name)
-			}
+		}
+		if size > maxColumnBytes {
+			break
 		}
 	}
 	if f.Var() {
 		c.regions[len(tiles)] = size
 	} else {
 		size = uint64(run.cells()) * uint64(f.CellSize())
+	}
+	if size > maxColumnBytes {
+		return nil, fmt.Errorf("%w: %d bytes of field %q at once", pool.ErrBudget, size, f.Name)
 	}
 	run.columns[f.Name] = c
 	return c, run.lendColumn(c, int(size))
