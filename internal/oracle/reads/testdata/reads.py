@@ -268,6 +268,8 @@ class Orders(Scenario):
 class HilbertOrder(Scenario):
     """Cells along the Hilbert curve, several versions of some: every order is that of an array on this machine."""
 
+    why_not_reference = "it loses the upper end of a text range that begins with the empty text"
+
     def write(self, uri, ctx):
         rng = np.random.default_rng(34)
         dims = [tiledb.Dim("y", domain=(-40, 60), dtype=np.int32, ctx=ctx), tiledb.Dim("x", domain=(-1.0, 1.0), dtype=np.float64, ctx=ctx),
@@ -284,7 +286,7 @@ class HilbertOrder(Scenario):
         with tempfile.TemporaryDirectory() as twin:
             self.write(twin + "/a", tiledb.Ctx())
             with tiledb.open(uri, ctx=ctx) as a, tiledb.open(twin + "/a") as b:
-                assert a.schema.cell_order == "hilbert" and a.nonempty_domain() == b.nonempty_domain()
+                assert a.schema.cell_order == "hilbert" and a.nonempty_domain() == b.nonempty_domain(), (a.nonempty_domain(), b.nonempty_domain())
                 for order in "CFG":
                     same_columns(a.query(order=order)[:], b.query(order=order)[:])
                     same_columns(a.query(order=order).multi_index[-10:25, -0.3:0.4, "a":"zz"], b.query(order=order).multi_index[-10:25, -0.3:0.4, "a":"zz"])

@@ -84,6 +84,10 @@ class Site:
         assert status in (200, 201, 204), (status, body)
         return self.uri(name)
 
+    def known(self, name, directory):
+        """Where the client finds a directory that was adopted under this name."""
+        return directory if self.mode == "local" else self.uri(name)
+
     def http(self, method, path, body=None, token=None, basic=None, headers=None):
         """One request -> (status, text).  The token of the run is sent unless another or Basic credentials are given."""
         headers = dict(headers or {})
@@ -131,6 +135,13 @@ class Scenario:
     def check(self, uri, ctx):
         raise NotImplementedError
 
+    def same_schema(self, uri, ctx, directory, local):
+        """Through the server and beside it, a schema says the same."""
+        if self.kind != "arrays":
+            return
+        got, want = str(tiledb.ArraySchema.load(uri, ctx=ctx)), str(tiledb.ArraySchema.load(directory, ctx=local))
+        assert got == want, f"{got}\n-- is not --\n{want}"
+
     def steps(self):
         """-> (name of the step, function) in order."""
         name, site = type(self).__name__.lower(), self.site
@@ -140,12 +151,14 @@ class Scenario:
             yield "ours/write", lambda: self.write(site.uri(ours), client)
             yield "ours/client reads", lambda: self.check(site.uri(ours), client)
             yield "ours/libtiledb reads", lambda: self.check(site.directory(ours, self.kind), local)
+            yield "ours/schemas agree", lambda: self.same_schema(site.uri(ours), client, site.directory(ours, self.kind), local)
         if "theirs" in self.ways:
             theirs = os.path.join(site.dir, "theirs", name)
             os.makedirs(os.path.dirname(theirs), exist_ok=True)
             yield "theirs/write", lambda: self.write(theirs, local)
             yield "theirs/libtiledb reads", lambda: self.check(theirs, local)
             yield "theirs/client reads", lambda: self.check(site.adopt(theirs, name + "-theirs", self.kind), client)
+            yield "theirs/schemas agree", lambda: self.same_schema(site.known(name + "-theirs", theirs), client, theirs, local)
 
 
 def main(scenarios):
