@@ -25,7 +25,7 @@ var (
 // notBuilt are the features that the library may refuse so far, by the names of report.json. All else must be right.
 var notBuilt = map[string]bool{
 	"encryption": true, "webp": true, "dimension-label": true,
-	"consolidate": true, "consolidation": true, "vacuum": true, "delete": true, "delete-fragments": true, "delete-metadata": true, "cell-timestamps": true,
+	"consolidate": true, "consolidation": true, "vacuum": true, "delete": true, "delete-fragments": true, "delete-metadata": true, "cell-timestamps": true, "fragment_meta": true,
 }
 
 // sample has at least one case of everything that cases differ in.

@@ -120,7 +120,7 @@ func (r *reader) result(ctx context.Context, root string, rd *read) (any, error)
 	case "aggregate":
 		return aggregate(ctx, a, rd)
 	case "fragments":
-		return describeFragments(a), nil
+		return describeFragments(ctx, a)
 	}
 	ned := a.NonEmptyDomain()
 	if ned == nil {
@@ -146,8 +146,16 @@ func readAbout(ctx context.Context, uri string, at array.Interval, op string) (a
 	return describeSchema(s)
 }
 
-// describeFragments returns what fragment info says.
-func describeFragments(a *array.Array) any {
+// describeFragments returns what fragment info says. The library does not tell which fragments have their metadata in a
+// consolidated file too, so an array with such files has no answer.
+func describeFragments(ctx context.Context, a *array.Array) (any, error) {
+	consolidated, err := fs.List(ctx, vfs.Join(a.URI, "__fragment_meta"))
+	if err != nil {
+		return nil, err
+	}
+	if len(consolidated) > 0 {
+		return nil, unsupported("fragment_meta")
+	}
 	fragments := []object{}
 	for _, f := range a.FragmentInfos() {
 		boxes := f.NumTiles
@@ -157,7 +165,7 @@ func describeFragments(a *array.Array) any {
 		fragments = append(fragments, object{"name": f.Name, "timestamps": []uint64{f.Start, f.End}, "dense": f.Dense, "cell_num": f.NumCells,
 			"version": f.Version, "size": f.NBytes, "mbr_num": boxes, "schema_name": f.SchemaName, "consolidated_metadata": false})
 	}
-	return object{"fragments": fragments, "to_vacuum": len(a.Vacuumed())}
+	return object{"fragments": fragments, "to_vacuum": len(a.Vacuumed())}, nil
 }
 
 // describeMembers returns the members with the case's own directories written as {data}.
