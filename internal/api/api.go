@@ -165,9 +165,32 @@ func send(w http.ResponseWriter, reply *wire.Reply) error {
 	return err
 }
 
+// answer does an operation whose request and reply are one message each. The body is empty when the request has none; no
+// reply at all is 204.
+type answer func(r *web.Request, body []byte) (reply []byte, err error)
+
+// messages is the handler of an answer.
+func (a *API) messages(do answer) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		body, err := a.message(r)
+		if err != nil {
+			return err
+		}
+		reply, err := do(r, body)
+		if err != nil {
+			return err
+		}
+		if reply == nil {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		return sendMessage(w, reply)
+	}
+}
+
 // message reads a request body that is one message.
 func (a *API) message(r *web.Request) ([]byte, error) {
-	if r.Header.Get("Content-Type") == "application/json" {
+	if r.Method != http.MethodGet && r.Header.Get("Content-Type") == "application/json" {
 		return nil, fmt.Errorf("%w: send rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
 	}
 	return io.ReadAll(r.Body)

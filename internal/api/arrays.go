@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -19,8 +20,8 @@ const onArray = "/arrays/{namespace}/{array}"
 
 // arrayOps are the rows of arrays as libtiledb uses them (spec page rest-wire.md, section 3).
 func (a *API) arrayOps() []web.Operation {
-	row := func(id, method, path string, action access.Action, handle web.Handler) web.Operation {
-		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: handle, MaxBody: a.limits.MessageBytes}
+	row := func(id, method, path string, action access.Action, do answer) web.Operation {
+		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: a.messages(do), MaxBody: a.limits.MessageBytes}
 	}
 	open := row("openArray", http.MethodPost, "/v2"+onArray, access.ArrayRead, a.openArray)
 	open.Also, open.Refine = []access.Action{access.ArrayWrite, access.ArrayDelete}, a.openAction
@@ -41,53 +42,51 @@ func (a *API) arrayOps() []web.Operation {
 	}
 }
 
-// getSchema answers the newest schema; clients also ask it to see whether an array exists, where only 200 means yes.
-func (a *API) getSchema(w http.ResponseWriter, r *web.Request) error {
+// opener opens an array under a grant: Vault.OpenArray for its cells, Vault.OpenSchema for the rest.
+type opener func(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval) (*vault.Array, error)
+
+// opened opens the array of a request at the interval of its address.
+func opened(r *web.Request, open opener) (*vault.Array, error) {
 	at, err := interval(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
-	if err != nil {
-		return err
-	}
-	body, err := wire.EncodeSchema(arr.Schema())
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, body)
+	return open(r.Context(), r.Grant, asset(r), at)
 }
 
-func (a *API) createArray(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
+// getSchema answers the newest schema; clients also ask it to see whether an array exists, where only 200 means yes.
+func (a *API) getSchema(r *web.Request, _ []byte) ([]byte, error) {
+	arr, err := opened(r, a.vault.OpenSchema)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return wire.EncodeSchema(arr.Schema())
+}
+
+func (a *API) createArray(r *web.Request, body []byte) ([]byte, error) {
 	s, err := wire.DecodeSchema(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var n catalog.NewAsset
-	if err := n.FromRef(r.Param("array")); err != nil {
-		return err
+	n, err := newAsset(r, r.Param("array"))
+	if err != nil {
+		return nil, err
 	}
-	n.Info.CredentialsName = r.Header.Get(credentialsHeader)
-	if _, err := a.vault.CreateArray(r.Context(), r.Grant, n, s); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	_, err = a.vault.CreateArray(r.Context(), r.Grant, n, s)
+	return nil, err
+}
+
+// newAsset says what a create makes at the last part of an address, with the credentials that the client names.
+func newAsset(r *web.Request, ref string) (catalog.NewAsset, error) {
+	n := catalog.NewAsset{Info: catalog.Info{CredentialsName: r.Header.Get(credentialsHeader)}}
+	return n, n.FromRef(ref)
 }
 
 // credentialsHeader names the storage credentials of what is created.
 const credentialsHeader = "X-TILEDB-CLOUD-ACCESS-CREDENTIALS-NAME"
 
-func (a *API) deleteArray(w http.ResponseWriter, r *web.Request) error {
-	if err := a.vault.DeleteArray(r.Context(), r.Grant, asset(r)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+func (a *API) deleteArray(r *web.Request, _ []byte) ([]byte, error) {
+	return nil, a.vault.DeleteArray(r.Context(), r.Grant, asset(r))
 }
 
 // openActions are what a client opens an array for, and what it must be allowed.
@@ -108,11 +107,11 @@ func (a *API) openAction(r *web.Request) (access.Action, error) {
 }
 
 // openArray answers what a client needs to know of an array before it queries it. Fragments are not listed: the server
-// finds them at every query.
-func (a *API) openArray(w http.ResponseWriter, r *web.Request) error {
+// finds them at every query. Its body was read by openAction.
+func (a *API) openArray(r *web.Request, _ []byte) ([]byte, error) {
 	at, err := interval(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	want := r.Decoded.(*wire.ArrayOpen)
 	open := a.vault.OpenArray
@@ -121,39 +120,26 @@ func (a *API) openArray(w http.ResponseWriter, r *web.Request) error {
 	}
 	arr, err := open(r.Context(), r.Grant, asset(r), at)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	answer := &wire.Array{Type: want.Type, Start: at.Start, End: at.End, OpenedAt: uint64(time.Now().UnixMilli()), Latest: arr.Schema()}
 	if err := fillOpened(r, arr, want, answer); err != nil {
-		return err
+		return nil, err
 	}
-	reply, err := wire.EncodeArray(answer)
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeArray(answer)
 }
 
 // fillOpened adds what the client wants to have with the answer to an open.
 func fillOpened(r *web.Request, arr *vault.Array, want *wire.ArrayOpen, answer *wire.Array) error {
-	all, err := arr.Schemas(r.Context())
-	if err != nil {
-		return err
-	}
 	latest, every := want.WantsEnumerations()
+	var err error
 	if latest {
 		if answer.Latest, err = arr.WithEnumerations(r.Context(), answer.Latest); err != nil {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		s := all[name]
-		if every {
-			if s, err = arr.WithEnumerations(r.Context(), s); err != nil {
-				return err
-			}
-		}
-		answer.Schemas = append(answer.Schemas, s)
+	if answer.Schemas, err = sortedSchemas(r, arr, every); err != nil {
+		return err
 	}
 	if want.Type == wire.ReadQuery && want.WantsNonEmptyDomain() {
 		answer.NonEmptyDomain, answer.HasNonEmptyDomain = arr.NonEmptyDomain(), true
@@ -168,38 +154,26 @@ func fillOpened(r *web.Request, arr *vault.Array, want *wire.ArrayOpen, answer *
 }
 
 // loadSchema answers the newest schema and all others.
-func (a *API) loadSchema(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
-	if err != nil {
-		return err
-	}
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
+func (a *API) loadSchema(r *web.Request, body []byte) ([]byte, error) {
 	labels, err := wire.DecodeLoadSchema(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
+	arr, err := opened(r, a.vault.OpenSchema)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all, err := sortedSchemas(r, arr, labels)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	latest := arr.Schema()
 	if labels {
 		if latest, err = arr.WithEnumerations(r.Context(), latest); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	reply, err := wire.EncodeLoadSchema(latest, all)
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeLoadSchema(latest, all)
 }
 
 // sortedSchemas returns every schema of the array by name, with the labels of its enumerations if asked.
@@ -221,138 +195,86 @@ func sortedSchemas(r *web.Request, arr *vault.Array, labels bool) ([]*schema.Arr
 	return list, nil
 }
 
-func (a *API) evolve(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
+func (a *API) evolve(r *web.Request, body []byte) ([]byte, error) {
 	e, err := wire.DecodeEvolution(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), array.Latest())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := arr.Evolve(r.Context(), *e); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, arr.Evolve(r.Context(), *e)
 }
 
 // enumerations answers the labels of the named enumerations, or those of all schemas when none is named.
-func (a *API) enumerations(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
-	if err != nil {
-		return err
-	}
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
+func (a *API) enumerations(r *web.Request, body []byte) ([]byte, error) {
 	names, err := wire.DecodeLoadEnumerations(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
+	arr, err := opened(r, a.vault.OpenSchema)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var reply []byte
 	if len(names) == 0 {
 		all, err := sortedSchemas(r, arr, true)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		reply, err = wire.EncodeAllEnumerations(all)
-		if err != nil {
-			return err
-		}
-		return sendMessage(w, reply)
+		return wire.EncodeAllEnumerations(all)
 	}
 	var found []*schema.Enumeration
 	for _, name := range names {
 		e, err := arr.Enumeration(r.Context(), name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		found = append(found, e)
 	}
-	if reply, err = wire.EncodeEnumerations(found); err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeEnumerations(found)
 }
 
-func (a *API) getMetadata(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
+func (a *API) getMetadata(r *web.Request, _ []byte) ([]byte, error) {
+	arr, err := opened(r, a.vault.OpenSchema)
 	if err != nil {
-		return err
-	}
-	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	entries, err := arr.Metadata(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	reply, err := wire.EncodeMetadata(entries)
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeMetadata(entries)
 }
 
-func (a *API) putMetadata(w http.ResponseWriter, r *web.Request) error {
+func (a *API) putMetadata(r *web.Request, body []byte) ([]byte, error) {
 	at, err := interval(r)
 	if err != nil {
-		return err
-	}
-	body, err := a.message(r)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	entries, err := wire.DecodeMetadata(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), array.Latest())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := arr.PutMetadata(r.Context(), entries, writeTime(at)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, arr.PutMetadata(r.Context(), entries, writeTime(at))
 }
 
-func (a *API) nonEmptyDomain(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
+func (a *API) nonEmptyDomain(r *web.Request, _ []byte) ([]byte, error) {
+	arr, err := opened(r, a.vault.OpenArray)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	arr, err := a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
-	if err != nil {
-		return err
-	}
-	reply, err := wire.EncodeNonEmptyDomain(arr.NonEmptyDomain(), arr.Schema().Domain.Dimensions)
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeNonEmptyDomain(arr.NonEmptyDomain(), arr.Schema().Domain.Dimensions)
 }
 
-func (a *API) fragmentInfo(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
+func (a *API) fragmentInfo(r *web.Request, _ []byte) ([]byte, error) {
+	arr, err := opened(r, a.vault.OpenArray)
 	if err != nil {
-		return err
-	}
-	arr, err := a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	infos, readers := arr.FragmentInfos()
 	fragments := make([]wire.FragmentInfo, len(infos))
@@ -360,17 +282,13 @@ func (a *API) fragmentInfo(w http.ResponseWriter, r *web.Request) error {
 		fragments[i] = wire.FragmentInfo{Name: info.Name, Start: info.Start, End: info.End, Footer: readers[i].Footer(), NBytes: info.NBytes}
 		if !info.Dense {
 			if fragments[i].RTree, err = readers[i].RTree(r.Context()); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
 	all, err := sortedSchemas(r, arr, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	reply, err := wire.EncodeFragmentInfo(arr.Schema(), all, fragments, arr.Vacuumed())
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeFragmentInfo(arr.Schema(), all, fragments, arr.Vacuumed())
 }

@@ -21,14 +21,15 @@ const onGroup = "/v2/groups/{namespace}/{group}"
 
 // groupOps are the rows of groups as libtiledb uses them (spec page rest-wire.md, sections 3 and 10).
 func (a *API) groupOps() []web.Operation {
-	row := func(id, method, path string, action access.Action, handle web.Handler) web.Operation {
-		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findGroup, Handle: handle}
+	row := func(id, method, path string, action access.Action, do answer) web.Operation {
+		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findGroup, Handle: a.messages(do)}
 	}
+	exists := row("groupExists", http.MethodOptions, onGroup, access.GroupFind, nil)
+	exists.Handle = groupExists
 	create := row("createGroup", http.MethodPost, "/v2/groups/{namespace}", access.GroupCreate, a.createGroup)
 	create.Find = a.findNamespace
 	return []web.Operation{
-		create,
-		row("groupExists", http.MethodOptions, onGroup, access.GroupFind, a.groupExists),
+		create, exists,
 		row("openGroup", http.MethodPost, onGroup, access.GroupRead, a.openGroup),
 		row("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup),
 		row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, a.deleteGroup),
@@ -37,59 +38,48 @@ func (a *API) groupOps() []web.Operation {
 	}
 }
 
-func (a *API) createGroup(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
+func (a *API) createGroup(r *web.Request, body []byte) ([]byte, error) {
 	ref, err := wire.DecodeGroupCreate(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var n catalog.NewAsset
-	if err := n.FromRef(ref); err != nil {
-		return err
+	n, err := newAsset(r, ref)
+	if err != nil {
+		return nil, err
 	}
-	n.Info.CredentialsName = r.Header.Get(credentialsHeader)
-	if _, err := a.vault.CreateGroup(r.Context(), r.Grant, n); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	_, err = a.vault.CreateGroup(r.Context(), r.Grant, n)
+	return nil, err
 }
 
 // groupExists answers 200 for a group; to the client any other status below 400 would mean that there is none.
-func (a *API) groupExists(w http.ResponseWriter, _ *web.Request) error {
+func groupExists(w http.ResponseWriter, _ *web.Request) error {
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-func (a *API) openGroup(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
+// openedGroup opens the group of a request at the interval that its body's configuration says.
+func (a *API) openedGroup(r *web.Request, body []byte) (*vault.Group, error) {
 	config, err := wire.DecodeConfigRequest(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	opened, err := a.vault.OpenGroup(r.Context(), r.Grant, asset(r), groupInterval(config))
+	return a.vault.OpenGroup(r.Context(), r.Grant, asset(r), groupInterval(config))
+}
+
+func (a *API) openGroup(r *web.Request, body []byte) ([]byte, error) {
+	opened, err := a.openedGroup(r, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	entries, err := opened.Metadata(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	members, err := a.members(r, opened)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	reply, err := wire.EncodeGroup(members, entries)
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeGroup(members, entries)
 }
 
 // groupInterval is the time range that a group is looked at, which only the client's configuration says.
@@ -97,8 +87,16 @@ func groupInterval(c wire.Config) group.Interval {
 	return group.Interval{Start: c.Uint64("sm.group.timestamp_start", 0), End: c.Uint64("sm.group.timestamp_end", group.Now)}
 }
 
-// groupTime is the time of a change of a group in milliseconds, 0 for now.
-func groupTime(c wire.Config) uint64 { return writeTime(groupInterval(c)) }
+// changedGroup opens the newest state of the group of a request, to change it at the time that its body's configuration
+// says, in milliseconds, 0 for now.
+func (a *API) changedGroup(r *web.Request, body []byte) (*vault.Group, uint64, error) {
+	config, err := wire.DecodeConfigRequest(body)
+	if err != nil {
+		return nil, 0, err
+	}
+	opened, err := a.vault.OpenGroup(r.Context(), r.Grant, asset(r), group.Latest())
+	return opened, writeTime(groupInterval(config)), err
+}
 
 // members returns the members of a group under the addresses by which the client reaches them.
 func (a *API) members(r *web.Request, g *vault.Group) ([]format.GroupMember, error) {
@@ -131,42 +129,30 @@ func (a *API) address(ctx context.Context, in catalog.Asset, m group.Member) (st
 
 const tiledbScheme = "tiledb://"
 
-func (a *API) updateGroup(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
-	config, err := wire.DecodeConfigRequest(body)
-	if err != nil {
-		return err
-	}
+func (a *API) updateGroup(r *web.Request, body []byte) ([]byte, error) {
 	change, err := wire.DecodeGroupUpdate(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	opened, err := a.vault.OpenGroup(r.Context(), r.Grant, asset(r), group.Latest())
+	opened, millis, err := a.changedGroup(r, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var add []group.Member
 	for _, m := range change.Add {
 		member, err := a.newMember(r, m)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		add = append(add, member)
 	}
 	remove := make([]string, len(change.Remove))
 	for i, ref := range change.Remove {
 		if remove[i], err = a.memberKey(r, opened, ref); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if err := opened.Update(r.Context(), add, remove, groupTime(config)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, opened.Update(r.Context(), add, remove, millis)
 }
 
 // newMember returns what is stored for a member that a client adds. A member must be an asset that the caller may see:
@@ -236,65 +222,37 @@ func (a *API) memberKey(r *web.Request, g *vault.Group, ref string) (string, err
 	return ref, nil
 }
 
-func (a *API) deleteGroup(w http.ResponseWriter, r *web.Request) error {
+func (a *API) deleteGroup(r *web.Request, _ []byte) ([]byte, error) {
 	recursive, err := r.Flag("recursive")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if recursive {
-		return fmt.Errorf("deleting a group with its members is %w: delete the members first", access.ErrNotBuilt)
+		return nil, fmt.Errorf("deleting a group with its members is %w: delete the members first", access.ErrNotBuilt)
 	}
-	if err := a.vault.DeleteGroup(r.Context(), r.Grant, asset(r)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, a.vault.DeleteGroup(r.Context(), r.Grant, asset(r))
 }
 
-func (a *API) getGroupMetadata(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
+func (a *API) getGroupMetadata(r *web.Request, body []byte) ([]byte, error) {
+	opened, err := a.openedGroup(r, body)
 	if err != nil {
-		return err
-	}
-	config, err := wire.DecodeConfigRequest(body)
-	if err != nil {
-		return err
-	}
-	opened, err := a.vault.OpenGroup(r.Context(), r.Grant, asset(r), groupInterval(config))
-	if err != nil {
-		return err
+		return nil, err
 	}
 	entries, err := opened.Metadata(r.Context())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	reply, err := wire.EncodeMetadata(entries)
-	if err != nil {
-		return err
-	}
-	return sendMessage(w, reply)
+	return wire.EncodeMetadata(entries)
 }
 
-func (a *API) putGroupMetadata(w http.ResponseWriter, r *web.Request) error {
-	body, err := a.message(r)
-	if err != nil {
-		return err
-	}
-	config, err := wire.DecodeConfigRequest(body)
-	if err != nil {
-		return err
-	}
+func (a *API) putGroupMetadata(r *web.Request, body []byte) ([]byte, error) {
 	entries, err := wire.DecodeGroupMetadata(body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	opened, err := a.vault.OpenGroup(r.Context(), r.Grant, asset(r), group.Latest())
+	opened, millis, err := a.changedGroup(r, body)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := opened.PutMetadata(r.Context(), entries, groupTime(config)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return nil, opened.PutMetadata(r.Context(), entries, millis)
 }

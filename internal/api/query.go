@@ -1,13 +1,14 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 
 	"azulejo/array"
-	"azulejo/condition"
 	"azulejo/internal/access"
+	"azulejo/internal/catalog"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
@@ -93,49 +94,51 @@ func writeTime(at array.Interval) uint64 {
 // submit answers a query. last tells that the request ends a write in global order.
 func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
-		at, err := interval(r)
-		if err != nil {
-			return err
-		}
 		// A read that begins, the most frequent request of all, opens the array once for its message and its cells.
 		open := a.vault.OpenSchema
 		if r.Action == access.ArrayRead {
 			open = a.vault.OpenArray
 		}
-		arr, err := open(r.Context(), r.Grant, asset(r), at)
+		arr, q, err := decoded(r, open)
 		if err != nil {
-			return err
-		}
-		q, err := wire.DecodeQuery(r.Body, arr.Schema())
-		if err != nil {
-			return err
-		}
-		if err := queryFits(q, r); err != nil {
 			return err
 		}
 		switch q.Type {
 		case wire.ReadQuery:
-			return a.read(w, r, arr, q, at, framing)
+			return a.read(w, r, arr, q, framing)
 		case wire.WriteQuery:
-			return a.write(w, r, q, at, framing, last)
+			return a.write(w, r, q, framing, last)
 		}
 		return fmt.Errorf("%w: queries of type %v", access.ErrNotBuilt, q.Type)
 	}
 }
 
+// decoded opens the array of a request and decodes the query that is the body, up to its buffers.
+func decoded(r *web.Request, open opener) (*vault.Array, *wire.Query, error) {
+	arr, err := opened(r, open)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := wire.DecodeQuery(r.Body, arr.Schema())
+	if err != nil {
+		return nil, nil, err
+	}
+	return arr, q, queryFits(q, r)
+}
+
 // read answers a read query. A resumed one goes on with the fragments it began with, whatever came since.
-func (a *API) read(w http.ResponseWriter, r *web.Request, arr *vault.Array, q *wire.Query, at array.Interval, framing wire.Framing) error {
+func (a *API) read(w http.ResponseWriter, r *web.Request, arr *vault.Array, q *wire.Query, framing wire.Framing) error {
 	if q.Read.Resume != nil {
 		err := a.unseal(r, q.Read.Resume)
 		if err != nil {
 			return err
 		}
-		if arr, err = a.vault.Reopen(r.Context(), r.Grant, asset(r), at, q.Read.Resume.Fragments); err != nil {
+		arr, err = opened(r, func(ctx context.Context, g access.Grant, x catalog.Asset, at array.Interval) (*vault.Array, error) {
+			return a.vault.Reopen(ctx, g, x, at, q.Read.Resume.Fragments)
+		})
+		if err != nil {
 			return err
 		}
-	}
-	if err := a.checkCondition(r, arr, q.Read.Condition); err != nil {
-		return err
 	}
 	return arr.Read(r.Context(), q.Read, func(result *query.Result) error {
 		if result.Next != nil {
@@ -149,21 +152,8 @@ func (a *API) read(w http.ResponseWriter, r *web.Request, arr *vault.Array, q *w
 	})
 }
 
-// checkCondition tells early, with the field's name, that a condition does not fit the array.
-func (a *API) checkCondition(r *web.Request, arr *vault.Array, c *condition.Node) error {
-	if c == nil {
-		return nil
-	}
-	s, err := arr.EnumerationsOf(r.Context(), c)
-	if err != nil {
-		return err
-	}
-	_, err = c.Check(s)
-	return err
-}
-
 // write carries out a write query and answers once its cells are on disk.
-func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, at array.Interval, framing wire.Framing, last bool) error {
+func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framing wire.Framing, last bool) error {
 	if q.Layout == schema.GlobalOrder && !last {
 		return fmt.Errorf("%w: global order writes in several submits; write in row-major or unordered layout, or in one submit_and_finalize",
 			access.ErrNotBuilt)
@@ -171,7 +161,11 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, at arr
 	if err := q.ReadColumns(r.Body, a.limits.MessageBytes); err != nil {
 		return err
 	}
-	arr, err := a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
+	arr, err := opened(r, a.vault.OpenArray)
+	if err != nil {
+		return err
+	}
+	at, err := interval(r)
 	if err != nil {
 		return err
 	}
@@ -194,19 +188,8 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, at arr
 // finalize answers what clients send after every write. The cells were committed by the submit, so the data that comes
 // along once more is not read.
 func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
+	_, q, err := decoded(r, a.vault.OpenSchema)
 	if err != nil {
-		return err
-	}
-	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), at)
-	if err != nil {
-		return err
-	}
-	q, err := wire.DecodeQuery(r.Body, arr.Schema())
-	if err != nil {
-		return err
-	}
-	if err := queryFits(q, r); err != nil {
 		return err
 	}
 	reply, err := q.EncodeDone(wire.Bare)
@@ -218,15 +201,7 @@ func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
 
 // estimate answers how many bytes a read would return.
 func (a *API) estimate(w http.ResponseWriter, r *web.Request) error {
-	at, err := interval(r)
-	if err != nil {
-		return err
-	}
-	arr, err := a.vault.OpenArray(r.Context(), r.Grant, asset(r), at)
-	if err != nil {
-		return err
-	}
-	q, err := wire.DecodeQuery(r.Body, arr.Schema())
+	arr, q, err := decoded(r, a.vault.OpenArray)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"azulejo/array"
-	"azulejo/condition"
 	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/internal/access"
@@ -181,27 +180,4 @@ func (a *Array) Estimate(ctx context.Context, r *query.Read) ([]query.Size, erro
 		return nil, err
 	}
 	return query.Estimate(ctx, a.arr, r)
-}
-
-// EnumerationsOf returns the schema with the labels that a condition compares with.
-func (a *Array) EnumerationsOf(ctx context.Context, c *condition.Node) (*schema.Array, error) {
-	var names []string
-	var walk func(n *condition.Node)
-	walk = func(n *condition.Node) {
-		for _, child := range n.Children {
-			walk(child)
-		}
-		if f, ok := a.arr.Schema.Field(n.Field); n.UseEnumeration && ok && !f.Dimension {
-			if name := a.arr.Schema.Attributes[f.Index].Enumeration; name != "" {
-				names = append(names, name)
-			}
-		}
-	}
-	if c != nil {
-		walk(c)
-	}
-	if len(names) == 0 {
-		return a.arr.Schema, nil
-	}
-	return a.arr.WithEnumerations(ctx, a.arr.Schema, names...)
 }
