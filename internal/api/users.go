@@ -21,11 +21,11 @@ func (a *API) userOps() []web.Operation {
 func capabilities(http.ResponseWriter, *web.Request) error { return access.ErrNotFound }
 
 // userInfo is the published shape of a user. Organizations and AllowedActions must be lists, empty or not: clients
-// iterate over them unasked.
+// iterate over them unasked. A name must not be empty, only absent: tiledb-cloud refuses the reply otherwise.
 type userInfo struct {
 	ID                      string   `json:"id"`
 	Username                string   `json:"username"`
-	Name                    string   `json:"name"`
+	Name                    string   `json:"name,omitempty"`
 	Email                   string   `json:"email"`
 	IsValidEmail            bool     `json:"is_valid_email"`
 	Organizations           []string `json:"organizations"`
