@@ -95,6 +95,9 @@ func judge(t *testing.T, env pyenv.Env, cases map[string]outcome, program string
 // forEachSeed runs test for the corpus of every seed.
 func forEachSeed(t *testing.T, test func(t *testing.T, env pyenv.Env, corpus string)) {
 	env := launch.Python(t)
+	if err := launch.DependOn(filepath.Join("testdata", "python")); err != nil {
+		t.Fatal(err)
+	}
 	for seed := range strings.SplitSeq(*seeds, ",") {
 		t.Run("seed "+seed, func(t *testing.T) { test(t, env, corpusOf(t, env, seed)) })
 	}

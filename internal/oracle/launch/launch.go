@@ -48,6 +48,9 @@ func build() (string, error) {
 	// The first caller's test may end before others that wait for the same build.
 	ctx, cancel := context.WithTimeout(context.Background(), buildLimit)
 	defer cancel()
+	if err := DependOn(filepath.Dir(filepath.Dir(Root()))); err != nil {
+		return "", err
+	}
 	var path string
 	err := pyenv.Locked(ctx, "binary", func(cache string) error {
 		dir, err := os.MkdirTemp(cache, "link-")

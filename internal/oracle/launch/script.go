@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -41,6 +42,24 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(file))
 }
 
+// DependOn makes the result of the test depend on the directories and all below them but test data of other packages:
+// `go test` reuses a result until a file changes that the test itself looked at, and what a program run by the test looks
+// at does not count.
+func DependOn(dirs ...string) error {
+	for _, dir := range dirs {
+		err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+			if err == nil && e.IsDir() && path != dir && (e.Name() == "testdata" || strings.HasPrefix(e.Name(), ".")) {
+				return filepath.SkipDir
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // line is one line of a client program's report.
 type line struct {
 	Scenario, Step, Error string
@@ -51,6 +70,9 @@ type line struct {
 // the step it was in.
 func (s *Server) Script(t *testing.T, file string, limit time.Duration) {
 	t.Helper()
+	if err := DependOn(filepath.Dir(file), filepath.Join(Root(), "testdata", "python"), filepath.Join(Root(), "testdata", "data")); err != nil {
+		t.Fatal(err)
+	}
 	scratch := filepath.Join(s.Allowed, strings.TrimSuffix(filepath.Base(file), ".py"))
 	conf, err := json.Marshal(map[string]string{
 		"mode": "server", "server": s.URL, "token": s.Token, "user": User, "password": Password, "namespace": User,
