@@ -132,9 +132,10 @@ func (l *labeler) next(millis int64) string {
 }
 
 // NewName returns a name that no other process makes, for something that happened between start and end, in milliseconds
-// since 1970. Names made by this process within one millisecond of the clock sort in the order they were made.
+// since 1970. Names that this process makes one after the other for the same end sort in the order they were made: for
+// things of now that is libtiledb's rule, and for things of a given time it makes the later one count.
 func NewName(start, end uint64, version uint32) Name {
-	return Name{Start: start, End: end, UUID: labels.next(time.Now().UnixMilli()), Version: version}
+	return Name{Start: start, End: end, UUID: labels.next(int64(end)), Version: version}
 }
 
 // NewEnumerationName returns the file name of a new enumeration, "__uuid_0".
