@@ -107,7 +107,7 @@ func TestEveryFaultLeavesAPrefix(t *testing.T) {
 				}
 				got := state(t, disk.PowerLoss())
 				if got != states[done] && (done == len(history) || got != states[done+1]) {
-					t.Fatalf("%s, action %d of %v: %d steps done, found %s", name, action, faulty.Ops()[k], done, got)
+					t.Fatalf("%s, action %d of %v: %d steps done, found %s, want %s or %s", name, action, faulty.Ops()[k], done, got, states[done], states[min(done+1, len(history))])
 				}
 			}
 		}

@@ -7,8 +7,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
+	"sync/atomic"
 )
 
 // The forms of a timestamped name (format_spec/timestamped_name.md), told apart as libtiledb does, by the number of
@@ -104,26 +103,24 @@ func (n Name) Less(m Name) bool {
 }
 
 // labels makes the UUIDs of this process.
-var labels labeler
+var labels = newLabeler()
 
-// labeler makes UUIDs that sort in the order they were made within a millisecond: the first eight digits count up from a
-// random start with its top bit clear, the others are random. Safe for concurrent use.
+// labeler makes UUIDs that sort in the order they were made: the first eight digits count up from a random start with its
+// top bit clear, the others are random. libtiledb begins anew in every millisecond; going on orders things of one given
+// time as well. Safe for concurrent use.
 type labeler struct {
-	mu      sync.Mutex // guards millis and counter
-	millis  int64
-	counter uint32
+	counter atomic.Uint32
 }
 
-// next returns a label for something made at the given millisecond.
-func (l *labeler) next(millis int64) string {
-	l.mu.Lock()
-	if millis != l.millis {
-		l.millis, l.counter = millis, rand.Uint32()&0x7FFFFFFF
-	} else {
-		l.counter++
-	}
-	counter := l.counter
-	l.mu.Unlock()
+func newLabeler() *labeler {
+	l := &labeler{}
+	l.counter.Store(rand.Uint32() & 0x7FFFFFFF)
+	return l
+}
+
+// next returns a label.
+func (l *labeler) next() string {
+	counter := l.counter.Add(1)
 	var b [uuidLen / 2]byte
 	binary.BigEndian.PutUint32(b[0:], counter)
 	binary.BigEndian.PutUint32(b[4:], rand.Uint32())
@@ -132,11 +129,10 @@ func (l *labeler) next(millis int64) string {
 }
 
 // NewName returns a name that no other process makes, for something that happened between start and end, in milliseconds
-// since 1970. Names that this process makes one after the other for the same end sort in the order they were made: for
-// things of now that is libtiledb's rule, and for things of a given time it makes the later one count.
+// since 1970. Names of one time that this process makes sort in the order they were made, so that the later one counts.
 func NewName(start, end uint64, version uint32) Name {
-	return Name{Start: start, End: end, UUID: labels.next(int64(end)), Version: version}
+	return Name{Start: start, End: end, UUID: labels.next(), Version: version}
 }
 
 // NewEnumerationName returns the file name of a new enumeration, "__uuid_0".
-func NewEnumerationName() string { return "__" + labels.next(time.Now().UnixMilli()) + "_0" }
+func NewEnumerationName() string { return "__" + labels.next() + "_0" }
