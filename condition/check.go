@@ -286,8 +286,10 @@ func (l *leafOrGroup) checkSizes(f *schema.Field, members [][]byte) error {
 		return nil
 	}
 	if fixed && !isText(f) && l.op <= NE && len(l.value) != f.CellSize() {
-		if f.Type == datatype.Char && len(l.value) != 1 {
-			return invalid(f.Name, "a CHAR is compared with one character, not %d", len(l.value))
+		if f.Type == datatype.Char && len(l.value) > 1 {
+			// libtiledb compares a single character with the first one of a text.
+			l.value = l.value[:1]
+			return nil
 		}
 		return invalid(f.Name, "the value has %d bytes instead of %d", len(l.value), f.CellSize())
 	}

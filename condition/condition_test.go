@@ -22,6 +22,7 @@ func testSchema() *schema.Array {
 			{Name: "n", Type: datatype.Uint8, CellValNum: 1, Nullable: true},
 			{Name: "s", Type: datatype.StringASCII, CellValNum: datatype.VarNum},
 			{Name: "three", Type: datatype.StringASCII, CellValNum: 3},
+			{Name: "char", Type: datatype.Char, CellValNum: 1},
 			{Name: "pair", Type: datatype.Int32, CellValNum: 2},
 			{Name: "blob", Type: datatype.Blob, CellValNum: datatype.VarNum, Nullable: true},
 		},
@@ -54,6 +55,7 @@ var testColumns = map[string]Column{
 	"n":     {Data: []byte{1, 2, 3, 1, 2, 3}, Validity: []byte{1, 0, 1, 0, 1, 1}},
 	"s":     {Data: []byte("abbtile"), Offsets: []uint64{0, 1, 1, 2, 3, 7}},
 	"three": {Data: []byte("abcabdzzzabcaaaabc")},
+	"char":  {Data: []byte("abcabc")},
 	"blob":  {Data: []byte("xyz"), Offsets: []uint64{0, 1, 2, 3, 3, 3}, Validity: []byte{1, 1, 1, 0, 1, 1}},
 }
 
@@ -113,6 +115,7 @@ func TestEvaluate(t *testing.T) {
 		{"text from", cmp("s", GE, []byte("b")), "001110"},
 		{"fixed text", cmp("three", EQ, []byte("abc")), "100101"},
 		{"fixed text with a shorter value", cmp("three", GT, []byte("ab")), "111101"},
+		{"a single character with the first of a text", cmp("char", EQ, []byte("bcd")), "010010"},
 		{"in", in("i", In, 2, i16(-3, 5, 9)), "100001"},
 		{"not in", in("i", NotIn, 2, i16(-3, 5, 9)), "011110"},
 		{"not in with nulls", in("n", NotIn, 1, []byte{1}), "001011"},
