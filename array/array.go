@@ -13,7 +13,7 @@
 //   - delete and update commits (.del, .upd) in the open interval, alone or in a consolidated commits file
 //   - fragments whose cells have delete metadata
 //   - dimension labels, filters that the build lacks
-//   - encrypted arrays and format versions newer than the build knows
+//   - format versions newer than the build knows
 //
 // Consolidated commits (.con) of fragments, their ignore files (.ign) and vacuum files (.vac) are read.
 package array
@@ -43,6 +43,8 @@ var (
 	ErrCorrupt = errors.New("corrupt array")
 	// ErrSnapshotLost: a fragment of an earlier snapshot is gone.
 	ErrSnapshotLost = errors.New("the fragments that this read began with are gone")
+	// ErrKey: the array is encrypted with another key than given, or with none given, or a key is given and it is not.
+	ErrKey = errors.New("wrong encryption key")
 	// ErrInvalid: the call does not fit the array.
 	ErrInvalid = errors.New("invalid use of array")
 )
@@ -72,6 +74,7 @@ var classes = []struct{ from, to error }{
 	{format.ErrUnsupported, ErrUnsupported},
 	{format.ErrVersion, ErrUnsupported},
 	{filter.ErrUnsupported, ErrUnsupported},
+	{filter.ErrKey, ErrKey},
 	{format.ErrCorrupt, ErrCorrupt},
 	{fragment.ErrCorrupt, ErrCorrupt},
 	{filter.ErrCorrupt, ErrCorrupt},
@@ -110,10 +113,14 @@ type Array struct {
 	Schema *schema.Array
 
 	cache     *Cache
+	key       *filter.Key
 	dir       *directory
 	fragments []*fragment.Reader
 	vacuumed  []string
 }
+
+// Key returns the key that the array is encrypted with, nil when it is not: what is written to it needs it.
+func (a *Array) Key() *filter.Key { return a.key }
 
 // Fragments returns the readers of the snapshot's fragments, oldest first: by start timestamp, then by name. None when
 // opened for writing or for the schema only. The slice must not be modified.
@@ -151,13 +158,13 @@ func (a *Array) NonEmptyDomain() []schema.Range {
 
 // Metadata returns the array's metadata in the interval, sorted by key.
 func (a *Array) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
-	entries, err := metadata.Load(ctx, a.FS, vfs.Join(a.URI, metadata.Folder), a.At)
+	entries, err := metadata.Load(ctx, a.FS, vfs.Join(a.URI, metadata.Folder), a.At, a.key)
 	return entries, classify(err)
 }
 
 // PutMetadata writes changes of the array's metadata as one file of that time in milliseconds, 0 for now. They appear
 // together or not at all.
 func (a *Array) PutMetadata(ctx context.Context, entries []format.MetadataEntry, millis uint64) error {
-	_, err := metadata.Put(ctx, a.FS, vfs.Join(a.URI, metadata.Folder), entries, millis)
+	_, err := metadata.Put(ctx, a.FS, vfs.Join(a.URI, metadata.Folder), entries, millis, a.key)
 	return classify(err)
 }

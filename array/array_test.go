@@ -68,7 +68,12 @@ func texts(name string, labels ...string) *schema.Enumeration {
 
 // write writes and commits a fragment with cells at the coordinates, the attributes holding the same numbers.
 func write(ctx context.Context, fs vfs.FS, at uint64, coords ...int32) error {
-	name, err := writeFragment(ctx, fs, at, coords...)
+	return writeWith(ctx, fs, at, nil, coords...)
+}
+
+// writeWith is write into an array encrypted with a key.
+func writeWith(ctx context.Context, fs vfs.FS, at uint64, key *filter.Key, coords ...int32) error {
+	name, err := writeFragmentWith(ctx, fs, at, key, coords...)
 	if err != nil {
 		return err
 	}
@@ -76,12 +81,16 @@ func write(ctx context.Context, fs vfs.FS, at uint64, coords ...int32) error {
 }
 
 func writeFragment(ctx context.Context, fs vfs.FS, at uint64, coords ...int32) (string, error) {
-	a, err := array.Open(ctx, fs, uri, array.Latest(), array.ForWriting())
+	return writeFragmentWith(ctx, fs, at, nil, coords...)
+}
+
+func writeFragmentWith(ctx context.Context, fs vfs.FS, at uint64, key *filter.Key, coords ...int32) (string, error) {
+	a, err := array.Open(ctx, fs, uri, array.Latest(), array.ForWriting(), array.WithKey(key))
 	if err != nil {
 		return "", err
 	}
 	name := format.NewName(at, at, format.Version).String()
-	w, err := fragment.Create(ctx, fs, uri, a.Schema, name, fragment.WriterOptions{Threads: 1})
+	w, err := fragment.Create(ctx, fs, uri, a.Schema, name, fragment.WriterOptions{Threads: 1, Key: a.Key()})
 	if err != nil {
 		return "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/metadata"
 	"azulejo/schema"
@@ -50,8 +51,8 @@ type Checked struct {
 // in no particular order. Fragments without a commit are not part of the array and are left alone. What this build
 // cannot read is reported as well, with ErrUnsupported. The error is ErrNotFound's or a storage fault that ended the
 // check; damage is not an error.
-func Check(ctx context.Context, fs vfs.FS, uri string, report func(Damage)) (Checked, error) {
-	c := &checker{fs: fs, uri: vfs.Trim(uri), out: report, schemas: map[string]*schema.Array{}}
+func Check(ctx context.Context, fs vfs.FS, uri string, report func(Damage), opts ...Option) (Checked, error) {
+	c := &checker{fs: fs, uri: vfs.Trim(uri), out: report, key: collect(opts).key, schemas: map[string]*schema.Array{}}
 	d, err := readDirectory(ctx, fs, c.uri, true)
 	if err != nil {
 		return c.sum, err
@@ -71,6 +72,7 @@ func Check(ctx context.Context, fs vfs.FS, uri string, report func(Damage)) (Che
 type checker struct {
 	fs  vfs.FS
 	uri string
+	key *filter.Key
 	// schemas has those that decode.
 	schemas map[string]*schema.Array
 
@@ -105,6 +107,17 @@ func fatal(ctx context.Context, err error) bool {
 	return ctx.Err() != nil || !errors.Is(err, vfs.ErrNotExist) && !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
+// tile is file for files that are one generic tile; decode gets it decrypted.
+func (c *checker) tile(ctx context.Context, uri string, decode func(content []byte) error) error {
+	return c.file(ctx, uri, func(content []byte) error {
+		plain, err := format.Decrypt(c.key, content)
+		if err != nil {
+			return err
+		}
+		return decode(plain)
+	})
+}
+
 // file reads a file and calls decode with its content; what decode returns is damage of the file.
 func (c *checker) file(ctx context.Context, uri string, decode func(content []byte) error) error {
 	content, err := vfs.ReadAll(ctx, c.fs, uri)
@@ -126,7 +139,7 @@ func (c *checker) file(ctx context.Context, uri string, decode func(content []by
 func (c *checker) checkSchemas(ctx context.Context, d *directory) error {
 	enums := map[string]string{} // by file: the name that a schema gives it
 	for _, name := range d.schemas {
-		err := c.file(ctx, d.schemaURI(name), func(content []byte) error {
+		err := c.tile(ctx, d.schemaURI(name), func(content []byte) error {
 			if name != oldSchemaFile {
 				if _, err := format.ParseName(name); err != nil {
 					return err
@@ -174,7 +187,7 @@ func (c *checker) checkEnumeration(ctx context.Context, file, want string) error
 		c.damage(uri, -1, err)
 		return nil
 	}
-	return c.file(ctx, uri, func(content []byte) error {
+	return c.tile(ctx, uri, func(content []byte) error {
 		e, err := format.DecodeEnumeration(content)
 		if err != nil {
 			return err
@@ -210,7 +223,10 @@ func (c *checker) checkMetadata(ctx context.Context, _ *directory) error {
 				_, err := format.DecodeLines(content)
 				return err
 			}
-			_, err := format.DecodeMetadata(content)
+			plain, err := format.Decrypt(c.key, content)
+			if err == nil {
+				_, err = format.DecodeMetadata(plain)
+			}
 			return err
 		})
 		if err != nil {

@@ -68,7 +68,11 @@ func (f *fragmentCheck) decodePart(pos uint64, decode func(b []byte) error) {
 		f.damage(f.metaURI, f.footer.Start, err)
 		return
 	}
-	if err := decode(b); err != nil {
+	plain, err := format.Decrypt(f.key, b)
+	if err == nil {
+		err = decode(plain)
+	}
+	if err != nil {
 		// Offsets of the error count inside the part, which may be compressed: the part's start is the place.
 		f.damage(f.metaURI, start, fmt.Errorf("%w", plainError{err}))
 	}
@@ -214,6 +218,7 @@ func (f *fragmentCheck) add(files []dataFile, slot int, kind format.FileKind, po
 		f.damage(d.uri, -1, err)
 		return files
 	}
+	d.codec = d.codec.WithKey(f.key)
 	return append(files, d)
 }
 

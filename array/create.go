@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -26,11 +27,11 @@ const maxClaims = 100
 // Create makes an array: its folders, the files of the schema's loaded enumerations and, last, its schema file, with
 // which it exists. Every enumeration gets a new File; the timestamps in s.Name are used when it is set, else the clock's. Of several calls for one URI at a time at most one succeeds, the others get ErrExists. Leftovers of a
 // deletion or creation that was interrupted are removed. The error wraps ErrExists, ErrInvalid or ErrUnsupported.
-func Create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
-	return classify(create(ctx, fs, vfs.Trim(uri), s))
+func Create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, opts ...Option) error {
+	return classify(create(ctx, fs, vfs.Trim(uri), s, collect(opts).key))
 }
 
-func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
+func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, key *filter.Key) error {
 	err := s.Check()
 	if err == nil {
 		err = supported(s)
@@ -59,7 +60,7 @@ func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
 	if err != nil {
 		return err
 	}
-	err = createClaimed(ctx, fs, uri, s)
+	err = createClaimed(ctx, fs, uri, s, key)
 	if err != nil {
 		claims = claims[len(claims)-1:] // the others are for the next one to step over
 	}
@@ -111,7 +112,7 @@ func claim(ctx context.Context, fs vfs.FS, uri string) (files []string, err erro
 }
 
 // createClaimed makes the array, unless it was made before the claim.
-func createClaimed(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) error {
+func createClaimed(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, key *filter.Key) error {
 	root, err := fs.List(ctx, uri)
 	if err != nil {
 		return err
@@ -142,13 +143,13 @@ func createClaimed(ctx context.Context, fs vfs.FS, uri string, s *schema.Array) 
 			return &Error{"create", uri, fmt.Errorf("%w: schema name %q", ErrInvalid, s.Name)}
 		}
 	}
-	_, err = storeSchema(ctx, fs, uri, s, s.Enumerations, name.Start, name.End)
+	_, err = storeSchema(ctx, fs, uri, key, s, s.Enumerations, name.Start, name.End)
 	return err
 }
 
 // storeSchema writes the given enumerations and then the schema, at a time in milliseconds, 0 for now. It returns the
 // schema's file name. s is left as it is.
-func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, enums map[string]*schema.Enumeration, start, end uint64) (string, error) {
+func storeSchema(ctx context.Context, fs vfs.FS, uri string, key *filter.Key, s *schema.Array, enums map[string]*schema.Enumeration, start, end uint64) (string, error) {
 	c := *s
 	c.EnumerationFiles = map[string]string{}
 	var ws []vfs.Writer
@@ -164,6 +165,9 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, en
 		c.EnumerationFiles[name] = stored.File
 		content, err := format.EncodeEnumeration(&stored)
 		if err == nil {
+			content, err = format.Encrypt(key, content)
+		}
+		if err == nil {
 			ws, err = begin(ctx, fs, vfs.Join(uri, enumerationsDir, stored.File), content, ws)
 		}
 		if err != nil {
@@ -174,6 +178,9 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, en
 		return "", err
 	}
 	content, err := format.EncodeArraySchema(&c)
+	if err == nil {
+		content, err = format.Encrypt(key, content)
+	}
 	if err != nil {
 		return "", err
 	}

@@ -13,8 +13,8 @@ import (
 // now, and is always the newest: with a clock that is behind the newest schema its time is one millisecond more. Of
 // changes made at the same time by others the last one written counts, as in libtiledb. The error wraps ErrNotFound,
 // ErrInvalid or ErrUnsupported.
-func Evolve(ctx context.Context, fs vfs.FS, uri string, e schema.Evolution) error {
-	a, err := Open(ctx, fs, uri, Latest(), ForWriting())
+func Evolve(ctx context.Context, fs vfs.FS, uri string, e schema.Evolution, opts ...Option) error {
+	a, err := Open(ctx, fs, uri, Latest(), ForWriting(), WithKey(collect(opts).key))
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 	if n, err := format.ParseName(old.Name); err == nil && at == 0 {
 		at = max(uint64(time.Now().UnixMilli()), n.End+1)
 	}
-	_, err = storeSchema(ctx, a.FS, a.URI, s, fresh, at, at)
+	_, err = storeSchema(ctx, a.FS, a.URI, a.key, s, fresh, at, at)
 	return err
 }
 

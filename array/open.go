@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 
+	"azulejo/filter"
+	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -30,14 +32,18 @@ type options struct {
 	schemaOnly bool
 	pinned     bool
 	names      []string
+	key        *filter.Key
 }
 
-// Option changes what Open does.
+// Option changes what Open does. Create, Evolve and Check take WithKey only.
 type Option func(*options)
 
 // WithCache makes Open take schemas and footers from the cache and put new ones in. All users of a cache must use the
 // same vfs.FS.
 func WithCache(c *Cache) Option { return func(o *options) { o.cache = c } }
+
+// WithKey gives the key of an encrypted array; Create makes the array with it. Nil means not encrypted.
+func WithKey(k *filter.Key) Option { return func(o *options) { o.key = k } }
 
 // ForWriting opens the newest schema whatever the interval says, and no fragments.
 func ForWriting() Option { return func(o *options) { o.writing = true } }
@@ -52,14 +58,20 @@ func WithFragments(names []string) Option {
 	return func(o *options) { o.pinned, o.names = true, names }
 }
 
-// Open opens the array at a URI as it was in an interval of time: the newest schema not newer than the interval's end,
-// the fragments that lie in it. It lists the array once and reads the footers of its fragments. The error wraps
-// ErrNotFound, ErrUnsupported, ErrCorrupt or ErrSnapshotLost, or is the storage's.
-func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Option) (*Array, error) {
+// collect returns what the options set.
+func collect(opts []Option) options {
 	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
+	return o
+}
+
+// Open opens the array at a URI as it was in an interval of time: the newest schema not newer than the interval's end,
+// the fragments that lie in it. It lists the array once and reads the footers of its fragments. The error wraps
+// ErrNotFound, ErrUnsupported, ErrCorrupt, ErrKey or ErrSnapshotLost, or is the storage's.
+func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Option) (*Array, error) {
+	o := collect(opts)
 	for try := 1; ; try++ {
 		a, err := open(ctx, fs, uri, at, &o)
 		if err == nil {
@@ -74,7 +86,7 @@ func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Optio
 
 func open(ctx context.Context, fs vfs.FS, uri string, at Interval, o *options) (*Array, error) {
 	reading := !o.writing && !o.schemaOnly
-	a := &Array{FS: fs, URI: vfs.Trim(uri), At: at.Resolve(), cache: o.cache}
+	a := &Array{FS: fs, URI: vfs.Trim(uri), At: at.Resolve(), cache: o.cache, key: o.key}
 	var err error
 	if a.dir, err = readDirectory(ctx, fs, a.URI, reading); err != nil {
 		return nil, err
@@ -120,7 +132,7 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 	a.fragments = make([]*fragment.Reader, len(live))
 	var missing []int
 	for i, l := range live {
-		if r, ok := a.cache.get(vfs.Join(a.URI, l.path)); ok {
+		if r, ok := a.cache.get(a.cacheName(vfs.Join(a.URI, l.path))); ok {
 			a.fragments[i], _ = r.(*fragment.Reader)
 		}
 		if a.fragments[i] == nil {
@@ -187,8 +199,8 @@ func (a *Array) pinned(ctx context.Context, names []string) ([]located, error) {
 // openFragment reads the footer of a fragment.
 func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, error) {
 	uri := vfs.Join(a.URI, l.path)
-	r, err := load(a.cache, uri, func() (*fragment.Reader, int64, error) {
-		r, err := fragment.Open(ctx, a.FS, uri, l.Name, func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) })
+	r, err := load(a.cache, a.cacheName(uri), func() (*fragment.Reader, int64, error) {
+		r, err := fragment.Open(ctx, a.FS, uri, l.Name, func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }, a.key)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -215,6 +227,18 @@ func (a *Array) readable(r *fragment.Reader) error {
 		return nil
 	}
 	return &Error{"open", r.URI(), fmt.Errorf("%w: %s", class, what)}
+}
+
+// cacheName returns the name of a file in the cache. What was decrypted with a key is found with that key only.
+func (a *Array) cacheName(uri string) string { return a.key.ID() + uri }
+
+// readFile returns the content of a file that is a generic tile, decrypted.
+func (a *Array) readFile(ctx context.Context, uri string) ([]byte, error) {
+	content, err := vfs.ReadAll(ctx, a.FS, uri)
+	if err == nil {
+		content, err = format.Decrypt(a.key, content)
+	}
+	return content, format.WithURI(err, uri)
 }
 
 // Vacuumed returns the names of committed fragments that vacuum files hide from the snapshot, sorted.

@@ -22,7 +22,7 @@ func (a *Array) SchemaOf(ctx context.Context, name string) (*schema.Array, error
 		return nil, classify(err)
 	}
 	uri := a.dir.schemaURI(name)
-	s, err := load(a.cache, uri, func() (*schema.Array, int64, error) { return a.readSchema(ctx, uri, name) })
+	s, err := load(a.cache, a.cacheName(uri), func() (*schema.Array, int64, error) { return a.readSchema(ctx, uri, name) })
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: missing schema: %w", ErrCorrupt, err)}
 	}
@@ -31,7 +31,7 @@ func (a *Array) SchemaOf(ctx context.Context, name string) (*schema.Array, error
 
 // readSchema reads and checks a schema file; nBytes estimates its memory.
 func (a *Array) readSchema(ctx context.Context, uri, name string) (s *schema.Array, nBytes int64, err error) {
-	content, err := vfs.ReadAll(ctx, a.FS, uri)
+	content, err := a.readFile(ctx, uri)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -76,8 +76,8 @@ func (a *Array) enumeration(ctx context.Context, s *schema.Array, name string) (
 		return nil, err
 	}
 	uri := vfs.Join(a.URI, enumerationsDir, file)
-	e, err := load(a.cache, uri, func() (*schema.Enumeration, int64, error) {
-		content, err := vfs.ReadAll(ctx, a.FS, uri)
+	e, err := load(a.cache, a.cacheName(uri), func() (*schema.Enumeration, int64, error) {
+		content, err := a.readFile(ctx, uri)
 		if err != nil {
 			return nil, 0, err
 		}

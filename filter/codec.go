@@ -19,8 +19,8 @@ type Codec struct {
 	// target is the stage whose reverse output is the tile itself: the first one that is no mere check; -1 if none.
 	target   int
 	cellSize int
-	// whole says that tiles are never cut into chunks.
-	whole bool
+	// whole says that tiles are never cut into chunks, uncut that they would not be if there were a filter.
+	whole, uncut bool
 	// texts is the first stage when it stores the offsets of texts too.
 	texts textStage
 }
@@ -59,7 +59,7 @@ func NewCodecAt(version uint32, p Pipeline, t datatype.Type, cellSize int) (*Cod
 	if !t.Valid() || cellSize < 1 || cellSize > math.MaxInt32 {
 		return nil, fmt.Errorf("%w: datatype %d in cells of %d bytes", ErrUnfilterable, t, cellSize)
 	}
-	c := &Codec{target: -1, cellSize: cellSize, whole: p.MaxChunk == 0 && len(p.Filters) > 0 || p.Has(WebP)}
+	c := &Codec{target: -1, cellSize: cellSize, whole: p.MaxChunk == 0 && len(p.Filters) > 0 || p.Has(WebP), uncut: p.MaxChunk == 0}
 	in := input{t: t, cellSize: cellSize, version: version}
 	for i, s := range p.Filters {
 		if !s.Code.Supported() {

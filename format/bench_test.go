@@ -30,7 +30,7 @@ func BenchmarkEncodeFragmentMetadata(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := EncodeFragmentMetadata(m); err != nil {
+		if _, err := EncodeFragmentMetadata(m, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -48,7 +48,7 @@ func goldenFragment() *FragmentMetadata {
 
 func TestGoldenFragment(t *testing.T) {
 	m := goldenFragment()
-	file, err := EncodeFragmentMetadata(m)
+	file, err := EncodeFragmentMetadata(m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

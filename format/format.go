@@ -23,8 +23,8 @@ var ErrCorrupt = errors.New("corrupt file")
 // ErrVersion is wrapped by the error for a format version that this package does not read.
 var ErrVersion = errors.New("unknown format version")
 
-// ErrUnsupported is wrapped by the error for something that the format allows and this build cannot read, such as
-// encryption; the message names it.
+// ErrUnsupported is wrapped by the error for something that the format allows and this build cannot read; the
+// message names it.
 var ErrUnsupported = errors.New("not supported")
 
 // Error is a decoding or encoding fault with its place. Lower layers leave URI empty; the layer that knows it fills it in.
@@ -83,7 +83,7 @@ func readErr(r *bin.Reader, part string, version uint32) error {
 		return &Error{Field: part, Version: version, Err: err}
 	}
 	cause := be.Err
-	if !errors.Is(cause, ErrCorrupt) && !errors.Is(cause, ErrVersion) && !errors.Is(cause, ErrUnsupported) {
+	if !errors.Is(cause, ErrCorrupt) && !errors.Is(cause, ErrVersion) && !errors.Is(cause, ErrUnsupported) && !errors.Is(cause, filter.ErrKey) {
 		cause = fmt.Errorf("%w: %w", ErrCorrupt, cause)
 	}
 	return &Error{Offset: int64(be.Offset), Field: part + "/" + be.Field, Version: version, Err: cause}
@@ -120,5 +120,7 @@ func within(err error, part string) error {
 func putU32(b []byte, v uint32) { binary.LittleEndian.PutUint32(b, v) }
 
 func putU64(b []byte, v uint64) { binary.LittleEndian.PutUint64(b, v) }
+
+func getU32(b []byte) uint32 { return binary.LittleEndian.Uint32(b) }
 
 func getU64(b []byte) uint64 { return binary.LittleEndian.Uint64(b) }

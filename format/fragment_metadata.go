@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"azulejo/filter"
 	"azulejo/internal/bin"
 	"azulejo/schema"
 )
@@ -125,8 +126,8 @@ func (d *partsDecoder) rest() error {
 // EncodeFragmentMetadata returns the content of __fragment_metadata.tdb in version 22. The schema is m.Footer.Schema,
 // its file name m.Footer.SchemaName; Version, Parts, Start and NBytes of the footer are ignored, and set by it. A nil
 // RTree is an empty one. A last tile of 0 cells is stored as a full one, as libtiledb does. The error wraps ErrCorrupt when m does not hold together:
-// a wrong number of slots or tiles.
-func EncodeFragmentMetadata(m *FragmentMetadata) ([]byte, error) {
+// a wrong number of slots or tiles. The generic tiles are encrypted with k unless it is nil; the footer never is.
+func EncodeFragmentMetadata(m *FragmentMetadata, k *filter.Key) ([]byte, error) {
 	m.Version = Version
 	if m.RTree == nil {
 		m.RTree = NewRTree(&m.Schema.Domain, RTreeLevel{})
@@ -134,7 +135,7 @@ func EncodeFragmentMetadata(m *FragmentMetadata) ([]byte, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	e := partsEncoder{m: m}
+	e := partsEncoder{m: m, key: k}
 	m.Parts = Parts{}
 	e.add(&m.Parts.RTree, m.RTree.encode(&m.Schema.Domain))
 	lists := m.Parts.lists()
@@ -157,6 +158,7 @@ func EncodeFragmentMetadata(m *FragmentMetadata) ([]byte, error) {
 // partsEncoder appends generic tiles; after the first fault it does nothing.
 type partsEncoder struct {
 	m    *FragmentMetadata
+	key  *filter.Key
 	file []byte
 	err  error
 }
@@ -167,7 +169,15 @@ func (e *partsEncoder) add(pos *uint64, payload []byte) {
 		return
 	}
 	*pos = uint64(len(e.file))
-	e.file, e.err = AppendGenericTile(e.file, payload)
+	if e.key == nil {
+		e.file, e.err = AppendGenericTile(e.file, payload)
+		return
+	}
+	tile, err := AppendGenericTile(nil, payload)
+	if err == nil {
+		tile, err = Encrypt(e.key, tile)
+	}
+	e.file, e.err = append(e.file, tile...), err
 }
 
 // check tells whether m holds together so that it can be written, and settles what the footer derives from it.

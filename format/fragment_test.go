@@ -110,7 +110,7 @@ func TestFragmentEncode(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := m.Start
-			again, err := EncodeFragmentMetadata(m)
+			again, err := EncodeFragmentMetadata(m, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func TestFragmentEncode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if third, err := EncodeFragmentMetadata(b); err != nil || !bytes.Equal(third, again) {
+			if third, err := EncodeFragmentMetadata(b, nil); err != nil || !bytes.Equal(third, again) {
 				t.Errorf("decoding and encoding again changes the file, error %v", err)
 			}
 			if v.Version != Version {
@@ -176,7 +176,7 @@ func TestRTreeSearch(t *testing.T) {
 // TestRTreeSpans finds a footer whose domain is not that of the tiles, as a flipped bit makes it.
 func TestRTreeSpans(t *testing.T) {
 	m := goldenFragment()
-	file, err := EncodeFragmentMetadata(m)
+	file, err := EncodeFragmentMetadata(m, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

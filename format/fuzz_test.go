@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"azulejo/filter"
 	"azulejo/schema"
 )
 
@@ -47,7 +48,7 @@ func tile(t testing.TB, payload []byte) []byte {
 // checkClass expects an error of this package's classes with a place.
 func checkClass(t *testing.T, err error) {
 	var e *Error
-	if !errors.As(err, &e) || e.Field == "" || !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) && !errors.Is(err, ErrUnsupported) {
+	if !errors.As(err, &e) || e.Field == "" || !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrVersion) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, filter.ErrKey) {
 		t.Errorf("error %v has no place or class", err)
 	}
 }
@@ -219,7 +220,7 @@ func FuzzFooter(f *testing.F) {
 		if n := m.NumTiles(); n > 0 && m.TileCells(n-1) == 0 {
 			t.Error("a last tile without cells")
 		}
-		if _, err := EncodeFragmentMetadata(m); err != nil {
+		if _, err := EncodeFragmentMetadata(m, nil); err != nil {
 			checkClass(t, err)
 		}
 	})

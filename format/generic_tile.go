@@ -67,7 +67,7 @@ func AppendGenericTile(dst, payload []byte) ([]byte, error) {
 }
 
 // DecodeGenericTile returns the unfiltered payload, in new memory, of the generic tile that b begins with, and the number
-// of bytes of b that it takes. Encrypted tiles are refused with ErrUnsupported.
+// of bytes of b that it takes. Encrypted tiles are refused: Decrypt comes first.
 func DecodeGenericTile(b []byte) (payload []byte, consumed int, err error) {
 	r := bin.NewReader(b)
 	version := r.U32("format version")
@@ -128,7 +128,7 @@ func readWhole(r *bin.Reader, field string, n uint64, version uint32) filter.Pip
 
 func encryptionErr(kind uint8) error {
 	if kind == 1 {
-		return fmt.Errorf("%w: encrypted with AES-256-GCM", ErrUnsupported)
+		return fmt.Errorf("%w: it is encrypted with AES-256-GCM", filter.ErrKey)
 	}
 	return fmt.Errorf("%w: unknown encryption %d", ErrCorrupt, kind)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"azulejo/filter"
 )
 
 func TestGenericTile(t *testing.T) {
@@ -36,7 +38,7 @@ func TestGenericTileRefuses(t *testing.T) {
 		{"persisted size", 11, 0xFF, ErrCorrupt},
 		{"tile size", 18, 0xFF, ErrCorrupt},
 		{"datatype", 20, 99, ErrCorrupt},
-		{"encryption", 29, 1, ErrUnsupported},
+		{"encryption", 29, 1, filter.ErrKey},
 		{"unknown encryption", 29, 9, ErrCorrupt},
 		{"pipeline size", 30, 1, ErrCorrupt},
 		{"unknown filter", 42, 77, ErrUnsupported},

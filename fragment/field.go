@@ -68,7 +68,7 @@ func (r *Reader) Timestamps() (*Field, bool, error) {
 	if err != nil {
 		return nil, false, r.fieldError(&f, err)
 	}
-	r.fields[slot].CompareAndSwap(nil, &Field{Field: f, r: r, slot: slot, fixed: codec})
+	r.fields[slot].CompareAndSwap(nil, &Field{Field: f, r: r, slot: slot, fixed: codec.WithKey(r.key)})
 	return r.fields[slot].Load(), true, nil
 }
 
@@ -91,6 +91,7 @@ func (r *Reader) newField(f schema.Field, slot int) (*Field, error) {
 			return nil, r.fieldError(&f, fmt.Errorf("validity: %w", err))
 		}
 	}
+	out.fixed, out.vars, out.validity = out.fixed.WithKey(r.key), out.vars.WithKey(r.key), out.validity.WithKey(r.key)
 	return out, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/internal/pool"
 	"azulejo/schema"
@@ -31,6 +32,7 @@ type Reader struct {
 	fs     vfs.FS
 	uri    string
 	name   format.Name
+	key    *filter.Key
 	footer *format.Footer
 	slots  format.Slots
 	// tail is the end of the metadata file as Open read it, nBytes the file's size.
@@ -44,9 +46,10 @@ type Reader struct {
 }
 
 // Open reads the footer of the fragment in folder uri, in one read of the end of its metadata file. schemaOf returns the
-// schema with that file name; it is called once.
-func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf func(name string) (*schema.Array, error)) (*Reader, error) {
-	r := &Reader{fs: fs, uri: uri, name: name}
+// schema with that file name; it is called once. The key is nil unless the array is encrypted; a wrong one shows when parts
+// of the metadata are read.
+func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf func(name string) (*schema.Array, error), key *filter.Key) (*Reader, error) {
+	r := &Reader{fs: fs, uri: uri, name: name, key: key}
 	file, err := fs.Open(ctx, r.metadataURI())
 	if err != nil {
 		return nil, err
@@ -140,7 +143,7 @@ func (r *Reader) part(ctx context.Context, pos uint64, decode func(b []byte) err
 	}
 	if tailStart := r.nBytes - int64(len(r.tail)); start >= tailStart {
 		at := start - tailStart
-		return format.WithURI(decode(r.tail[at:at+n]), r.metadataURI())
+		return r.decode(r.tail[at:at+n], decode)
 	}
 	file, err := r.fs.Open(ctx, r.metadataURI())
 	if err != nil {
@@ -152,7 +155,16 @@ func (r *Reader) part(ctx context.Context, pos uint64, decode func(b []byte) err
 	if err := file.ReadAt(ctx, b.B, start); err != nil {
 		return err
 	}
-	return format.WithURI(decode(b.B), r.metadataURI())
+	return r.decode(b.B, decode)
+}
+
+// decode calls decode with the plain form of a part.
+func (r *Reader) decode(part []byte, decode func(b []byte) error) error {
+	plain, err := format.Decrypt(r.key, part)
+	if err == nil {
+		err = decode(plain)
+	}
+	return format.WithURI(err, r.metadataURI())
 }
 
 // RTree returns the bounding boxes of a sparse fragment's tiles; the tree of a dense one is empty.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -25,6 +26,8 @@ type WriterOptions struct {
 	Domain []schema.Range
 	// Threads bounds the tiles in work at a time; 0 means the number of cores.
 	Threads int
+	// Key is the array's, array.Array.Key: everything of a fragment of an encrypted array is encrypted, or cannot be read.
+	Key *filter.Key
 }
 
 // Fill provides one field of one tile: tile counts the tiles of the Append call, field indexes Writer.Fields. It sets
@@ -174,7 +177,7 @@ func (w *Writer) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	content, err := format.EncodeFragmentMetadata(meta)
+	content, err := format.EncodeFragmentMetadata(meta, w.opts.Key)
 	if err != nil {
 		return err
 	}

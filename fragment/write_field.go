@@ -102,6 +102,9 @@ func (f *fieldWriter) open(file string) (err error) {
 			return fmt.Errorf("validity of field %q: %w", f.field.Name, err)
 		}
 	}
+	for _, d := range []*dataFile{&f.fixed, &f.vars, &f.validity} {
+		d.encryptBy(f.w.opts.Key)
+	}
 	return nil
 }
 

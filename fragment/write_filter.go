@@ -16,7 +16,9 @@ import (
 type dataFile struct {
 	codec *filter.Codec
 	// chunk is the size of the chunks that tiles are cut into, 0 when they are not.
-	chunk  int
+	chunk int
+	// uncut says that they are not if there is a filter.
+	uncut  bool
 	name   string
 	w      vfs.Writer
 	nBytes uint64
@@ -30,7 +32,15 @@ func (d *dataFile) filterBy(p filter.Pipeline, t datatype.Type, cellSize int) (e
 	if p.MaxChunk > 0 || len(p.Filters) == 0 {
 		d.chunk = max(filter.DefaultMaxChunk/cellSize, 1) * cellSize
 	}
+	d.uncut = p.MaxChunk == 0
 	return nil
+}
+
+// encryptBy makes the codec encrypt too, unless the key is nil.
+func (d *dataFile) encryptBy(k *filter.Key) {
+	if d.codec = d.codec.WithKey(k); k != nil && d.uncut {
+		d.chunk = 0
+	}
 }
 
 // minChunks is the least number of chunks that is worth a goroutine.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/metadata"
 	"azulejo/vfs"
@@ -27,6 +28,8 @@ var (
 	ErrInvalid = errors.New("invalid group change")
 	// ErrUnsupported: the group holds something that this build cannot read; the message names it.
 	ErrUnsupported = errors.New("not supported")
+	// ErrKey: the group is encrypted with another key than given, or with none given, or a key is given and it is not.
+	ErrKey = errors.New("wrong encryption key")
 	// ErrCorrupt: a file of the group is damaged; the message names it.
 	ErrCorrupt = errors.New("corrupt group")
 )
@@ -53,6 +56,8 @@ func classify(err error) error {
 		class = ErrUnsupported
 	case errors.Is(err, format.ErrCorrupt):
 		class = ErrCorrupt
+	case errors.Is(err, filter.ErrKey):
+		class = ErrKey
 	case errors.Is(err, metadata.ErrInvalid):
 		class = ErrInvalid
 	}
@@ -111,6 +116,7 @@ type Group struct {
 	// At is the interval it was opened at; an end of Now was replaced by the time of opening.
 	At Interval
 
+	key     *filter.Key
 	members map[string]Member
 }
 
@@ -159,10 +165,19 @@ func Create(ctx context.Context, fs vfs.FS, uri string) error {
 	return fs.MakeDir(ctx, vfs.Join(uri, detailsDir))
 }
 
+// Option changes what Open does.
+type Option func(*Group)
+
+// WithKey gives the key of an encrypted group, whose members and metadata are encrypted. Nil means not encrypted.
+func WithKey(k *filter.Key) Option { return func(g *Group) { g.key = k } }
+
 // Open opens the group at a URI as it was in an interval of time. The error wraps ErrNotFound, ErrCorrupt or
 // ErrUnsupported, or is the storage's.
-func Open(ctx context.Context, fs vfs.FS, uri string, at Interval) (*Group, error) {
+func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Option) (*Group, error) {
 	g := &Group{FS: fs, URI: vfs.Trim(uri), At: at.Resolve()}
+	for _, opt := range opts {
+		opt(g)
+	}
 	switch exists, err := Exists(ctx, fs, g.URI); {
 	case err != nil:
 		return nil, err
@@ -170,14 +185,14 @@ func Open(ctx context.Context, fs vfs.FS, uri string, at Interval) (*Group, erro
 		return nil, &Error{"open", g.URI, fmt.Errorf("group %w", ErrNotFound)}
 	}
 	var err error
-	g.members, err = load(ctx, fs, g.URI, g.At)
+	g.members, err = g.load(ctx, g.At)
 	return g, classify(err)
 }
 
 // load returns what the group files of an interval add up to, by key. A newest file of version 1 stands alone.
-func load(ctx context.Context, fs vfs.FS, uri string, at Interval) (map[string]Member, error) {
-	dir := vfs.Join(uri, detailsDir)
-	files, err := metadata.Files(ctx, fs, dir, at)
+func (g *Group) load(ctx context.Context, at Interval) (map[string]Member, error) {
+	dir := vfs.Join(g.URI, detailsDir)
+	files, err := metadata.Files(ctx, g.FS, dir, at)
 	if err != nil {
 		return nil, err
 	}
@@ -187,9 +202,13 @@ func load(ctx context.Context, fs vfs.FS, uri string, at Interval) (map[string]M
 	members := map[string]Member{}
 	for _, f := range files {
 		file := vfs.Join(dir, f.File)
-		content, err := vfs.ReadAll(ctx, fs, file)
+		content, err := vfs.ReadAll(ctx, g.FS, file)
 		if err != nil {
 			return nil, err
+		}
+		content, err = format.Decrypt(g.key, content)
+		if err != nil {
+			return nil, format.WithURI(err, file)
 		}
 		d, err := format.DecodeGroupDetails(content)
 		if err != nil {
@@ -233,12 +252,12 @@ func (g *Group) Resolve(m Member) string {
 
 // Metadata returns the group's metadata in the interval, sorted by key.
 func (g *Group) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
-	entries, err := metadata.Load(ctx, g.FS, vfs.Join(g.URI, metadata.Folder), g.At)
+	entries, err := metadata.Load(ctx, g.FS, vfs.Join(g.URI, metadata.Folder), g.At, g.key)
 	return entries, classify(err)
 }
 
 // PutMetadata writes changes of the group's metadata as one file of that time in milliseconds, 0 for now.
 func (g *Group) PutMetadata(ctx context.Context, entries []format.MetadataEntry, millis uint64) error {
-	_, err := metadata.Put(ctx, g.FS, vfs.Join(g.URI, metadata.Folder), entries, millis)
+	_, err := metadata.Put(ctx, g.FS, vfs.Join(g.URI, metadata.Folder), entries, millis, g.key)
 	return classify(err)
 }

@@ -27,7 +27,7 @@ func (g *Group) Update(ctx context.Context, add []Member, remove []string, milli
 	if millis == 0 || millis > end {
 		end = max(millis, uint64(time.Now().UnixMilli()))
 	}
-	members, err := load(ctx, g.FS, g.URI, Interval{Start: g.At.Start, End: end})
+	members, err := g.load(ctx, Interval{Start: g.At.Start, End: end})
 	if err != nil {
 		return classify(err)
 	}
@@ -66,6 +66,9 @@ func (g *Group) write(ctx context.Context, entries map[string]format.GroupMember
 		list = append(list, entries[key])
 	}
 	content, err := format.EncodeGroupDetails(list)
+	if err == nil {
+		content, err = format.Encrypt(g.key, content)
+	}
 	if err != nil {
 		return err
 	}

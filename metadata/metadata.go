@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"azulejo/datatype"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/vfs"
 )
@@ -115,8 +116,9 @@ func hide(ctx context.Context, fs vfs.FS, uri string, hidden map[string]bool) er
 	return nil
 }
 
-// Load returns the metadata that the files of a metadata folder add up to in the interval, sorted by key.
-func Load(ctx context.Context, fs vfs.FS, dir string, at Interval) ([]format.MetadataEntry, error) {
+// Load returns the metadata that the files of a metadata folder add up to in the interval, sorted by key. The
+// encryption key is nil unless they are encrypted.
+func Load(ctx context.Context, fs vfs.FS, dir string, at Interval, key *filter.Key) ([]format.MetadataEntry, error) {
 	files, err := Files(ctx, fs, dir, at)
 	if err != nil {
 		return nil, err
@@ -127,6 +129,10 @@ func Load(ctx context.Context, fs vfs.FS, dir string, at Interval) ([]format.Met
 		content, err := vfs.ReadAll(ctx, fs, uri)
 		if err != nil {
 			return nil, err
+		}
+		content, err = format.Decrypt(key, content)
+		if err != nil {
+			return nil, format.WithURI(err, uri)
 		}
 		entries, err := format.DecodeMetadata(content)
 		if err != nil {
@@ -159,9 +165,9 @@ func Sorted(values map[string]format.MetadataEntry) []format.MetadataEntry {
 }
 
 // Put writes the changes to a metadata folder as one file of that time in milliseconds, 0 for now, and returns the
-// file's name. Of entries with the same key the last one counts. Without entries nothing is written. The error wraps
-// ErrInvalid when an entry cannot be stored.
-func Put(ctx context.Context, fs vfs.FS, dir string, entries []format.MetadataEntry, millis uint64) (string, error) {
+// file's name. Of entries with the same key the last one counts. Without entries nothing is written. With a
+// key the file is encrypted. The error wraps ErrInvalid when an entry cannot be stored.
+func Put(ctx context.Context, fs vfs.FS, dir string, entries []format.MetadataEntry, millis uint64, key *filter.Key) (string, error) {
 	byKey := map[string]format.MetadataEntry{}
 	for _, e := range entries {
 		if err := check(e); err != nil {
@@ -173,6 +179,9 @@ func Put(ctx context.Context, fs vfs.FS, dir string, entries []format.MetadataEn
 		return "", nil
 	}
 	content, err := format.EncodeMetadata(Sorted(byKey))
+	if err == nil {
+		content, err = format.Encrypt(key, content)
+	}
 	if err != nil {
 		return "", err
 	}

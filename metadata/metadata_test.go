@@ -18,7 +18,7 @@ const dir = "/a/__meta"
 
 func put(t *testing.T, fs vfs.FS, millis uint64, entries ...format.MetadataEntry) string {
 	t.Helper()
-	name, err := metadata.Put(context.Background(), fs, dir, entries, millis)
+	name, err := metadata.Put(context.Background(), fs, dir, entries, millis, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func number(key string, v byte) format.MetadataEntry {
 
 func load(t *testing.T, fs vfs.FS, start, end uint64) string {
 	t.Helper()
-	entries, err := metadata.Load(context.Background(), fs, dir, metadata.Interval{Start: start, End: end})
+	entries, err := metadata.Load(context.Background(), fs, dir, metadata.Interval{Start: start, End: end}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 		{Key: "k", Type: 200},
 		{Key: "k", Type: datatype.Int32, Num: 1, Value: []byte{1}},
 	} {
-		if _, err := metadata.Put(ctx, mem.New(), dir, []format.MetadataEntry{e}, 1); !errors.Is(err, metadata.ErrInvalid) {
+		if _, err := metadata.Put(ctx, mem.New(), dir, []format.MetadataEntry{e}, 1, nil); !errors.Is(err, metadata.ErrInvalid) {
 			t.Errorf("%+v: %v", e, err)
 		}
 	}
@@ -103,7 +103,7 @@ func TestFaults(t *testing.T) {
 		if err := vfs.WriteAll(ctx, fs, vfs.Join(dir, name), []byte("junk")); err != nil {
 			t.Fatal(err)
 		}
-		_, err := metadata.Load(ctx, fs, dir, metadata.Latest())
+		_, err := metadata.Load(ctx, fs, dir, metadata.Latest(), nil)
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -135,6 +135,6 @@ func FuzzLoad(f *testing.F) {
 		if vfs.WriteAll(ctx, fs, vfs.Join(dir, name), content) != nil {
 			return
 		}
-		_, _ = metadata.Load(ctx, fs, dir, metadata.Latest())
+		_, _ = metadata.Load(ctx, fs, dir, metadata.Latest(), nil)
 	})
 }

@@ -92,6 +92,7 @@ func written(name format.Name) Written {
 
 // writeFragment makes one fragment of n tiles and commits it.
 func writeFragment(ctx context.Context, a *array.Array, name format.Name, opts fragment.WriterOptions, n int, fill fragment.Fill) (Written, error) {
+	opts.Key = a.Key()
 	f, err := fragment.Create(ctx, a.FS, a.URI, a.Schema, name.String(), opts)
 	if err != nil {
 		return Written{}, classify(err)

@@ -162,7 +162,7 @@ func (g *GlobalWriter) append(ctx context.Context, cols []column, first, cells i
 		return nil
 	}
 	if g.writer == nil {
-		opts := fragment.WriterOptions{Threads: g.query.Threads}
+		opts := fragment.WriterOptions{Threads: g.query.Threads, Key: g.array.Key()}
 		if g.region != nil {
 			opts.Domain = g.region.ranges
 		}

@@ -27,8 +27,8 @@ func TestBattery(t *testing.T) {
 			}
 			t.Run("3 x INT32", func(t *testing.T) { Run(t, p, datatype.Int32, 3) })
 			t.Run("5 x UINT8", func(t *testing.T) { Run(t, p, datatype.Uint8, 5) })
-			t.Run("texts", func(t *testing.T) { RunTexts(t, p, datatype.StringASCII) })
-			t.Run("UTF-8 texts", func(t *testing.T) { RunTexts(t, p, datatype.StringUTF8) })
+			t.Run("texts", func(t *testing.T) { RunTexts(t, p, datatype.StringASCII, nil) })
+			t.Run("UTF-8 texts", func(t *testing.T) { RunTexts(t, p, datatype.StringUTF8, nil) })
 		})
 	}
 }

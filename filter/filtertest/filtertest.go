@@ -244,8 +244,35 @@ func damage(t *testing.T, p filter.Pipeline, disk, tile []byte, reverse func([]b
 	}
 }
 
-// RunTexts runs the battery for texts of variable length of type STRING_ASCII or STRING_UTF8.
-func RunTexts(t *testing.T, p filter.Pipeline, typ datatype.Type) {
+// RunEncrypted is Run with encryption on top: every flipped bit must be found.
+func RunEncrypted(t *testing.T, p filter.Pipeline, typ datatype.Type, k *filter.Key) {
+	if p.Check(typ, false) != nil || p.Has(filter.Dictionary) {
+		t.Skip("the filters do not take this type")
+	}
+	c, err := filter.NewCodec(p, typ, typ.Size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = c.WithKey(k)
+	edge := filter.DefaultMaxChunk / typ.Size()
+	for _, n := range []int{0, 1, 7, 100, edge, edge + 1} {
+		roundTrip(t, c, tileFor(p, typ, n))
+	}
+	tile := tileFor(p, typ, 100)
+	disk, err := c.Forward(nil, tile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	summed := filter.Pipeline{Filters: []filter.Spec{filter.Plain(filter.ChecksumSHA256)}}
+	damage(t, summed, disk, tile, func(disk []byte) ([]byte, error) {
+		got := make([]byte, len(tile))
+		return got, c.Reverse(got, disk)
+	})
+}
+
+// RunTexts runs the battery for texts of variable length of type STRING_ASCII or STRING_UTF8, encrypted unless the key is
+// nil.
+func RunTexts(t *testing.T, p filter.Pipeline, typ datatype.Type, k *filter.Key) {
 	if p.Check(typ, true) != nil {
 		t.Skip("the filters do not take this type")
 	}
@@ -253,6 +280,7 @@ func RunTexts(t *testing.T, p filter.Pipeline, typ datatype.Type) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c = c.WithKey(k)
 	for name, texts := range textCases() {
 		data, offsets := Join(texts)
 		disk, err := c.ForwardVar(nil, data, offsets)

@@ -88,6 +88,8 @@ func Classes() []web.Class {
 		{Err: group.ErrExists, Status: http.StatusConflict, Code: 4105, Message: public},
 		{Err: array.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: group.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: array.ErrKey, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: group.ErrKey, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: filter.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: array.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
 		{Err: group.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"azulejo/filter"
 )
 
 // manifest lists the cases of a corpus: arrays and groups that libtiledb wrote, the steps that made them and what must be
@@ -27,6 +29,22 @@ type testCase struct {
 	Encryption *struct{ Type, Key string }
 }
 
+// key returns the case's encryption key, nil when it is not encrypted.
+func (c *testCase) key() (*filter.Key, error) {
+	if c.Encryption == nil {
+		return nil, nil
+	}
+	return keyOf(c.Encryption.Key)
+}
+
+// keyOf returns the key of a text, nil for none.
+func keyOf(text string) (*filter.Key, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return filter.NewKey([]byte(text))
+}
+
 // read is one result that must be had. Which members count depends on Op.
 type read struct {
 	Op string
@@ -41,6 +59,8 @@ type read struct {
 	Condition  map[string]any
 	OpenAt     []uint64 `json:"open_at"`
 	Aggregates []any
+	// Key, of an open, is the key to try.
+	Key string
 }
 
 // step is one action of a case. Which members count depends on Op.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"azulejo/array"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/group"
 	"azulejo/schema"
@@ -52,8 +53,12 @@ func (r *reader) run(ctx context.Context, c *testCase) []error {
 
 func (r *reader) one(ctx context.Context, c *testCase, i int) error {
 	rd := &c.Reads[i]
-	if c.Encryption != nil {
-		return unsupported("encryption")
+	key, err := c.key()
+	if rd.Op == "open" && err == nil {
+		key, err = keyOf(rd.Key)
+	}
+	if err != nil {
+		return err
 	}
 	root, err := filepath.Abs(filepath.Join(r.corpus, c.Dir))
 	if err == nil {
@@ -63,7 +68,7 @@ func (r *reader) one(ctx context.Context, c *testCase, i int) error {
 	if err != nil {
 		return err
 	}
-	result, err := r.result(ctx, root, rd)
+	result, err := r.result(ctx, root, rd, key)
 	if rd.Expected == "" {
 		if err == nil {
 			return errNotRefused
@@ -84,7 +89,7 @@ func (r *reader) one(ctx context.Context, c *testCase, i int) error {
 }
 
 // result performs a read and returns *cells or what its JSON file must hold.
-func (r *reader) result(ctx context.Context, root string, rd *read) (any, error) {
+func (r *reader) result(ctx context.Context, root string, rd *read, key *filter.Key) (any, error) {
 	data := filepath.Join(root, rd.Data)
 	uri := filepath.Join(data, filepath.FromSlash(rd.Sub))
 	at := array.Latest()
@@ -93,7 +98,7 @@ func (r *reader) result(ctx context.Context, root string, rd *read) (any, error)
 	}
 	switch rd.Op {
 	case "group_members", "group_metadata":
-		g, err := group.Open(ctx, fs, uri, at)
+		g, err := group.Open(ctx, fs, uri, at, group.WithKey(key))
 		if err != nil {
 			return nil, err
 		}
@@ -103,14 +108,14 @@ func (r *reader) result(ctx context.Context, root string, rd *read) (any, error)
 		entries, err := g.Metadata(ctx)
 		return describeMetadata(entries), err
 	case "schema", "array_metadata":
-		return readAbout(ctx, uri, at, rd.Op)
+		return readAbout(ctx, uri, at, rd.Op, array.WithKey(key))
 	case "fragments":
 		at = array.Latest()
-	case "read", "aggregate", "non_empty_domain":
+	case "read", "aggregate", "non_empty_domain", "open":
 	default:
 		return nil, fmt.Errorf("unknown operation %q", rd.Op)
 	}
-	a, err := array.Open(ctx, fs, uri, at)
+	a, err := array.Open(ctx, fs, uri, at, array.WithKey(key))
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +124,8 @@ func (r *reader) result(ctx context.Context, root string, rd *read) (any, error)
 		return readCells(ctx, a, rd, r.cells)
 	case "aggregate":
 		return aggregate(ctx, a, rd)
+	case "open":
+		return nil, nil
 	case "fragments":
 		return describeFragments(ctx, a)
 	}
@@ -130,8 +137,8 @@ func (r *reader) result(ctx context.Context, root string, rd *read) (any, error)
 }
 
 // readAbout returns the schema or the metadata of an array; neither looks at fragments.
-func readAbout(ctx context.Context, uri string, at array.Interval, op string) (any, error) {
-	a, err := array.Open(ctx, fs, uri, at, array.SchemaOnly())
+func readAbout(ctx context.Context, uri string, at array.Interval, op string, opts ...array.Option) (any, error) {
+	a, err := array.Open(ctx, fs, uri, at, append(opts, array.SchemaOnly())...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/datatype"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/oracle/npz"
@@ -24,16 +25,18 @@ type replayer struct {
 	// source is the case's directory in the corpus, out where its data and states are made.
 	source, out string
 	settings    map[string]string
+	key         *filter.Key
 	group       bool
 }
 
 // replay performs every step of a case and makes the copies that its reads name. The steps before one that is not
 // supported stay, with their states.
 func replay(ctx context.Context, c *testCase, source, out string) []error {
-	if c.Encryption != nil {
-		return []error{unsupported("encryption")}
+	key, err := c.key()
+	if err != nil {
+		return []error{err}
 	}
-	out, err := filepath.Abs(out)
+	out, err = filepath.Abs(out)
 	if err == nil {
 		err = os.RemoveAll(out)
 	}
@@ -43,7 +46,7 @@ func replay(ctx context.Context, c *testCase, source, out string) []error {
 	if err != nil {
 		return []error{err}
 	}
-	r := &replayer{source: source, out: out, settings: map[string]string{}, group: c.Kind == "group"}
+	r := &replayer{source: source, out: out, settings: map[string]string{}, key: key, group: c.Kind == "group"}
 	for k := range c.Steps {
 		if err := r.step(ctx, &c.Steps[k]); err != nil {
 			return []error{fmt.Errorf("step %d (%s): %w", k, c.Steps[k].Op, err)}
@@ -88,13 +91,13 @@ func (r *replayer) step(ctx context.Context, s *step) error {
 			return err
 		}
 		sc.FillExtents() // the corpus sets the domain before the order, which does it for Hilbert arrays too
-		return array.Create(ctx, fs, uri, sc)
+		return array.Create(ctx, fs, uri, sc, array.WithKey(r.key))
 	case "write":
 		return r.write(ctx, uri, s)
 	case "metadata":
 		return r.metadata(ctx, uri, s)
 	case "evolve":
-		return evolve(ctx, uri, s)
+		return r.evolve(ctx, uri, s)
 	case "group_create":
 		return group.Create(ctx, fs, uri)
 	case "group_edit":
@@ -110,7 +113,7 @@ func (r *replayer) step(ctx context.Context, s *step) error {
 }
 
 func (r *replayer) write(ctx context.Context, uri string, s *step) error {
-	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting())
+	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting(), array.WithKey(r.key))
 	if err != nil {
 		return err
 	}
@@ -202,21 +205,21 @@ func (r *replayer) metadata(ctx context.Context, uri string, s *step) error {
 		entries = append(entries, format.MetadataEntry{Key: key, Deleted: true})
 	}
 	if r.group {
-		g, err := group.Open(ctx, fs, uri, group.Latest())
+		g, err := group.Open(ctx, fs, uri, group.Latest(), group.WithKey(r.key))
 		if err != nil {
 			return err
 		}
 		return g.PutMetadata(ctx, entries, s.Timestamp)
 	}
-	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting())
+	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting(), array.WithKey(r.key))
 	if err != nil {
 		return err
 	}
 	return a.PutMetadata(ctx, entries, s.Timestamp)
 }
 
-func evolve(ctx context.Context, uri string, s *step) error {
-	a, err := array.Open(ctx, fs, uri, array.Latest(), array.ForWriting())
+func (r *replayer) evolve(ctx context.Context, uri string, s *step) error {
+	a, err := array.Open(ctx, fs, uri, array.Latest(), array.ForWriting(), array.WithKey(r.key))
 	if err != nil {
 		return err
 	}
@@ -253,7 +256,7 @@ func evolve(ctx context.Context, uri string, s *step) error {
 			return err
 		}
 	}
-	return array.Evolve(ctx, fs, uri, e)
+	return array.Evolve(ctx, fs, uri, e, array.WithKey(r.key))
 }
 
 // extended returns an enumeration with further labels; pair is its name and an enumeration of the labels to add.
@@ -317,7 +320,7 @@ func (r *replayer) groupEdit(ctx context.Context, uri string, s *step) error {
 		}
 		add = append(add, m)
 	}
-	g, err := group.Open(ctx, fs, uri, until(s.Timestamp))
+	g, err := group.Open(ctx, fs, uri, until(s.Timestamp), group.WithKey(r.key))
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (u unsupported) Error() string { return "not supported: " + string(u) }
 
 // features maps what messages of the library say to names of features; the first match counts.
 var features = []struct{ text, feature string }{
-	{"encrypt", "encryption"}, {"dimension label", "dimension-label"}, {"webp", "webp"}, {"xor", "xor"},
+	{"dimension label", "dimension-label"}, {"webp", "webp"}, {"xor", "xor"},
 	{"scale_float", "float_scale"}, {"dictionary", "dictionary"}, {"delete metadata", "delete-metadata"},
 	{"cell timestamps", "cell-timestamps"}, {"delete", "delete"}, {"update", "update"}, {".con", "consolidated-commits"},
 }
