@@ -75,7 +75,7 @@ var forbidden = []struct {
 }{
 	{[]string{"format", "schema", "filter", "condition", "datatype"}, []string{"vfs", "vfs/file", "vfs/mem", "os", "net", "net/http"},
 		"the format's bytes and rules know no storage"},
-	{[]string{"datatype", "filter", "schema", "condition", "format", "vfs", "fragment", "array", "group", "query", "internal/bin", "internal/pool"},
+	{[]string{"datatype", "filter", "schema", "condition", "format", "vfs", "fragment", "array", "group", "query", "cells", "internal/bin", "internal/pool"},
 		[]string{"net/http", "database/sql", "log", "log/slog", "flag"}, "the library serves nothing, logs nothing and has no flags"},
 	{[]string{"internal/access"}, []string{"net/http", "database/sql", "internal/db"}, "access rules are pure"},
 }
