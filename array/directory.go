@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"azulejo/format"
 	"azulejo/metadata"
@@ -66,21 +65,25 @@ type located struct {
 func readDirectory(ctx context.Context, fs vfs.FS, uri string, fragments bool) (*directory, error) {
 	d := &directory{fs: fs, uri: uri}
 	var schemas []vfs.Entry
-	var errs [3]error
-	var wg sync.WaitGroup
-	if fragments {
-		wg.Go(func() { d.commits, errs[1] = fs.List(ctx, vfs.Join(uri, commitsDir)) })
-		wg.Go(func() { d.root, errs[2] = fs.List(ctx, uri) })
+	dirs := []struct {
+		to  *[]vfs.Entry
+		uri string
+	}{{&schemas, vfs.Join(uri, schemaDir)}, {&d.commits, vfs.Join(uri, commitsDir)}, {&d.root, uri}}
+	if !fragments {
+		dirs = dirs[:1]
 	}
-	schemas, errs[0] = fs.List(ctx, vfs.Join(uri, schemaDir))
-	wg.Wait()
-	if err := errors.Join(errs[:]...); err != nil {
+	list := func(i int) (err error) {
+		*dirs[i].to, err = fs.List(ctx, dirs[i].uri)
+		return err
+	}
+	if err := fetchAll(fs, len(dirs), list); err != nil {
 		return nil, err
 	}
 	if !fragments && !slices.ContainsFunc(schemas, func(e vfs.Entry) bool { return !e.Dir }) {
 		// An array of an old version, or none.
-		if d.root, errs[0] = fs.List(ctx, uri); errs[0] != nil {
-			return nil, errs[0]
+		var err error
+		if d.root, err = fs.List(ctx, uri); err != nil {
+			return nil, err
 		}
 	}
 	if slices.ContainsFunc(d.root, func(e vfs.Entry) bool { return e.Name == oldSchemaFile && !e.Dir }) {
@@ -165,8 +168,11 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, 
 		}
 	}
 	for _, e := range d.root {
+		if !e.Dir || ownFolders[e.Name] {
+			continue
+		}
 		n, err := format.ParseName(e.Name)
-		if !e.Dir || err != nil {
+		if err != nil {
 			continue
 		}
 		ok := paths[e.Name+okExt]
@@ -329,6 +335,9 @@ func ext(name string) string {
 	}
 	return ""
 }
+
+// ownFolders are those that an array has in its own folder.
+var ownFolders = map[string]bool{schemaDir: true, commitsDir: true, fragmentsDir: true, metadata.Folder: true, fragmentMetaDir: true, labelsDir: true}
 
 // folders are the folders that every new array gets.
 func folders() []string {

@@ -18,6 +18,9 @@ const fragmentMetadataFile = fragment.MetadataFile
 // parallelOpens bounds the fragments whose footers are read at a time.
 const parallelOpens = 16
 
+// fewNear is up to how many things are done one after the other on a backend that is near.
+const fewNear = 4
+
 // openTries bounds how often an array is listed again because files disappear.
 const openTries = 3
 
@@ -139,7 +142,7 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 			missing = append(missing, i)
 		}
 	}
-	err = inParallel(len(missing), func(i int) error {
+	err = fetchAll(a.FS, len(missing), func(i int) error {
 		var err error
 		a.fragments[missing[i]], err = a.openFragment(ctx, live[missing[i]])
 		return err
@@ -149,6 +152,20 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 	}
 	for _, r := range a.fragments {
 		if err := a.readable(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetchAll runs do, which asks the storage for something, for every number below n and returns the error of the lowest
+// number: a bounded number at a time, but one after the other when they are few and the storage is near.
+func fetchAll(fs vfs.FS, n int, do func(i int) error) error {
+	if n > fewNear || !vfs.IsNear(fs) {
+		return inParallel(n, do)
+	}
+	for i := range n {
+		if err := do(i); err != nil {
 			return err
 		}
 	}

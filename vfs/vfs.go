@@ -142,6 +142,19 @@ func RemoveEmpty(ctx context.Context, fs FS, dir string) error {
 	return nil
 }
 
+// Near is implemented by backends that can answer without a round trip over a network, so that asking for several things
+// at once saves no time.
+type Near interface {
+	// Near reports whether that is so.
+	Near() bool
+}
+
+// IsNear reports whether a backend says of itself that it is near.
+func IsNear(fs FS) bool {
+	n, ok := fs.(Near)
+	return ok && n.Near()
+}
+
 // Join appends path parts to a URI.
 func Join(uri string, parts ...string) string {
 	for _, p := range parts {

@@ -4,10 +4,10 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 
@@ -195,5 +195,11 @@ func (a *API) message(r *web.Request) ([]byte, error) {
 	if r.Method != http.MethodGet && r.Header.Get("Content-Type") == "application/json" {
 		return nil, fmt.Errorf("%w: send rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
 	}
-	return io.ReadAll(r.Body)
+	// Memory is taken by what the request says only as far as that is little.
+	body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), usualMessage)+bytes.MinRead))
+	_, err := body.ReadFrom(r.Body)
+	return body.Bytes(), err
 }
+
+// usualMessage is a size in bytes that few messages pass.
+const usualMessage = 64 << 10

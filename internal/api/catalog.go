@@ -95,7 +95,7 @@ const (
 
 // browseFilter reads the filters and the page of a browsing request.
 func browseFilter(r *web.Request, kind catalog.Kind) (catalog.Filter, error) {
-	q := r.URL.Query()
+	q := r.Query()
 	f := catalog.Filter{NamespaceID: r.Subject.NamespaceID, Kind: kind, Search: q.Get("search"), Tags: q["tag"], ExcludeTags: q["exclude_tag"],
 		FileTypes: q["file_type"], ExcludeFileTypes: q["exclude_file_type"]}
 	order, way, _ := strings.Cut(q.Get("orderby"), " ")
@@ -128,7 +128,7 @@ func (a *API) browseOwned(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	var page arrayPage
-	if n := r.URL.Query().Get("namespace"); n == "" || strings.EqualFold(n, r.Subject.Namespace) {
+	if n := r.Query().Get("namespace"); n == "" || strings.EqualFold(n, r.Subject.Namespace) {
 		list, total, err := a.catalog.List(r.Context(), f)
 		if err != nil {
 			return err

@@ -49,7 +49,7 @@ var queryActions = map[string]access.Action{
 
 // queryAction says what a query does, by its address alone; the body must agree (queryFits).
 func queryAction(r *web.Request) (access.Action, error) {
-	name := r.URL.Query().Get("type")
+	name := r.Query().Get("type")
 	action, ok := queryActions[name]
 	if !ok {
 		return access.NoAction, fmt.Errorf("%w: type=%q is none of READ, WRITE, DELETE", web.ErrBadRequest, name)
@@ -59,7 +59,7 @@ func queryAction(r *web.Request) (access.Action, error) {
 
 // queryFits refuses a body that does something else than its address says.
 func queryFits(q *wire.Query, r *web.Request) error {
-	if name := r.URL.Query().Get("type"); q.Type.String() != name {
+	if name := r.Query().Get("type"); q.Type.String() != name {
 		return fmt.Errorf("%w: the address says type=%s, the query is %v", web.ErrBadRequest, name, q.Type)
 	}
 	return nil
@@ -70,7 +70,7 @@ func queryFits(q *wire.Query, r *web.Request) error {
 func interval(r *web.Request) (array.Interval, error) {
 	at := array.Latest()
 	for name, bound := range map[string]*uint64{"start_timestamp": &at.Start, "end_timestamp": &at.End} {
-		text := r.URL.Query().Get(name)
+		text := r.Query().Get(name)
 		if text == "" {
 			continue
 		}

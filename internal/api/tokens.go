@@ -124,7 +124,7 @@ func (a *API) login(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	n := token.NewToken{Kind: token.Session, Remember: remember, Origin: r.Origin()}
-	if text := r.URL.Query().Get("expires"); text != "" && !remember {
+	if text := r.Query().Get("expires"); text != "" && !remember {
 		if n.Expires, err = time.Parse(time.RFC3339, text); err != nil {
 			return fmt.Errorf("%w: expires=%q is not a time such as 2027-01-02T03:04:05Z", web.ErrBadRequest, text)
 		}

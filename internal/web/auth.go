@@ -129,14 +129,14 @@ func sessionCookie(r *Request, value string, expires time.Time) *http.Cookie {
 // tokenInQuery reports whether the query string carries a credential. Addresses
 // end up in histories and logs, so such a request is refused even if the token
 // is valid.
-func tokenInQuery(r *http.Request) bool {
+func tokenInQuery(r *Request) bool {
 	if r.URL.RawQuery == "" {
 		return false
 	}
 	if token.Contains(r.URL.RawQuery) {
 		return true
 	}
-	for key, values := range r.URL.Query() {
+	for key, values := range r.Query() {
 		switch strings.ToLower(key) {
 		case "access_token", "api_key", "apikey", "x-tiledb-rest-api-key":
 			return true

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -43,6 +44,16 @@ type Request struct {
 
 	params []param
 	origin activity.Origin
+	query  url.Values
+}
+
+// Query returns the parameters behind the question mark, which are taken apart at the first call. They are shared: nobody
+// may modify them.
+func (r *Request) Query() url.Values {
+	if r.query == nil {
+		r.query = r.URL.Query()
+	}
+	return r.query
 }
 
 // Param returns a parameter of the path, unescaped once, or "" if the row has
@@ -62,7 +73,7 @@ func (r *Request) Origin() activity.Origin { return r.origin }
 // Flag returns a query parameter as a boolean, false if it is absent. Clients
 // send True as well as true. The error is of class ErrBadRequest.
 func (r *Request) Flag(name string) (bool, error) {
-	text := r.URL.Query().Get(name)
+	text := r.Query().Get(name)
 	if text == "" {
 		return false, nil
 	}
@@ -76,7 +87,7 @@ func (r *Request) Flag(name string) (bool, error) {
 // Number returns a query parameter as a non-negative whole number, or def if it
 // is absent. The error is of class ErrBadRequest.
 func (r *Request) Number(name string, def uint64) (uint64, error) {
-	text := r.URL.Query().Get(name)
+	text := r.Query().Get(name)
 	if text == "" {
 		return def, nil
 	}

@@ -52,7 +52,7 @@ func (s *Server) ServeHTTP(plain http.ResponseWriter, req *http.Request) {
 
 // run does the steps from authentication to the handler.
 func (s *Server) run(w *recorder, r *Request) error {
-	if tokenInQuery(r.Request) {
+	if tokenInQuery(r) {
 		return errTokenInURL
 	}
 	if r.Op.Page && s.csrf.Check(r.Request) != nil {

@@ -43,8 +43,7 @@ func DecodeArrayOpen(body []byte) (ArrayOpen, error) {
 		s, err := m.QueryType()
 		v.Type = named[QueryType](p.at("queryType"), queryTypeNames[:], s, err)
 	}
-	config, err := m.Config()
-	v.Config, _ = decodeConfig(p.at("config"), config, err)
+	v.Config, _ = decodeConfig(p.at("config"), body, requestConfig)
 	return v, p.err()
 }
 

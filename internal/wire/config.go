@@ -1,10 +1,6 @@
 package wire
 
-import (
-	"strconv"
-
-	"azulejo/internal/wire/capnp"
-)
+import "strconv"
 
 // Config holds those of the client's settings that the server acts upon. It never holds the token.
 type Config map[string]string
@@ -26,26 +22,24 @@ var kept = map[string]bool{
 	"sm.var_offsets.mode":                              true,
 }
 
-// decodeConfig reads the entries a server may act upon and, separately, the cursor.
-func decodeConfig(p *place, m capnp.Config, err error) (c Config, cursor string) {
+// The pointers of the configuration in the roots of requests.
+const (
+	requestConfig = 0 // of every request but queries
+	queryConfig   = 8
+)
+
+// decodeConfig reads the entries of a message's configuration that a server may act upon and, separately, the cursor.
+func decodeConfig(p *place, message []byte, slot int64) (c Config, cursor string) {
 	c = Config{}
-	if !p.check(err) {
-		return c, ""
-	}
-	entries, err := m.Entries()
-	p = p.at("entries")
-	for i := range p.length(entries, err) {
-		kv := entries.At(i)
-		key, err := kv.KeyBytes()
-		p.check(err)
+	err := settings(message, slot, func(key, value []byte) {
 		switch {
 		case string(key) == cursorKey:
-			cursor, err = kv.Value()
+			cursor = string(value)
 		case kept[string(key)]:
-			c[string(key)], err = kv.Value()
+			c[string(key)] = string(value)
 		}
-		p.check(err)
-	}
+	})
+	p.check(err)
 	return c, cursor
 }
 
@@ -72,13 +66,10 @@ func (c Config) Uint64(key string, otherwise uint64) uint64 {
 // DecodeConfigRequest reads the body of a request that carries nothing else the server needs: POST …/fragment_info,
 // …/consolidate, …/vacuum and the opening of groups.
 func DecodeConfigRequest(body []byte) (Config, error) {
-	root, err := openWhole(body)
-	if err != nil {
+	if _, err := openWhole(body); err != nil {
 		return nil, err
 	}
 	p := newPlace()
-	// In every one of these messages the configuration is the first pointer.
-	config, err := capnp.FragmentInfoRequest(root).Config()
-	c, _ := decodeConfig(p.at("config"), config, err)
+	c, _ := decodeConfig(p.at("config"), body, requestConfig)
 	return c, p.err()
 }

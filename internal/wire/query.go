@@ -74,11 +74,11 @@ func DecodeQuery(r io.Reader, a *schema.Array) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeQuery(capnp.Query(root), a)
+	return decodeQuery(b, capnp.Query(root), a)
 }
 
-// decodeQuery reads a query.
-func decodeQuery(m capnp.Query, a *schema.Array) (*Query, error) {
+// decodeQuery reads a query, the root of message.
+func decodeQuery(message []byte, m capnp.Query, a *schema.Array) (*Query, error) {
 	p := newPlace()
 	q := &Query{schema: a, message: m}
 	s, err := m.Type()
@@ -87,9 +87,8 @@ func decodeQuery(m capnp.Query, a *schema.Array) (*Query, error) {
 	q.Layout = named[schema.Layout](p.at("layout"), layoutNames[:], s, err)
 	s, err = m.Status()
 	q.Status = named[Status](p.at("status"), statusNames[:], s, err)
-	config, err := m.Config()
 	var cursor string
-	q.Config, cursor = decodeConfig(p.at("config"), config, err)
+	q.Config, cursor = decodeConfig(p.at("config"), message, queryConfig)
 	q.resumed = cursor != ""
 	if p.err() != nil {
 		return nil, p.err()

@@ -56,62 +56,81 @@ func (v *verifier) charge(segment uint32, at, n int64) error {
 
 // pointer checks the pointer at a word and everything it leads to.
 func (v *verifier) pointer(segment uint32, at int64, depth int) error {
-	w, ok := v.word(segment, at)
-	if !ok {
-		return malformed("pointer outside its segment")
-	}
+	o, err := v.target(segment, at)
 	switch {
-	case w == 0:
+	case err != nil:
+		return err
+	case o.word == 0:
 		return nil
 	case depth >= maxNesting:
 		return malformed("nested more than %d deep", maxNesting)
-	case w&3 == 2:
-		return v.far(w, depth)
 	}
-	return v.object(w, segment, at+1+int64(int32(uint32(w))>>2), depth)
+	return v.object(o, depth)
 }
 
-// far checks what a pointer into another segment leads to.
-func (v *verifier) far(w uint64, depth int) error {
+// object is what a pointer leads to: the word that describes it, and the segment and the word in it that it begins at. The
+// word is 0 for nothing.
+type object struct {
+	word    uint64
+	segment uint32
+	at      int64
+}
+
+// target finds what the pointer at a word leads to, through the pointers into other segments, without looking at it.
+func (v *verifier) target(segment uint32, at int64) (object, error) {
+	w, ok := v.word(segment, at)
+	switch {
+	case !ok:
+		return object{}, malformed("pointer outside its segment")
+	case w == 0:
+		return object{}, nil
+	case w&3 == 2:
+		return v.far(w)
+	}
+	return object{w, segment, at + 1 + int64(int32(uint32(w))>>2)}, nil
+}
+
+// far finds what a pointer into another segment leads to.
+func (v *verifier) far(w uint64) (object, error) {
 	segment, pad := uint32(w>>32), int64(uint32(w)>>3)
 	landing, ok := v.word(segment, pad)
 	if !ok {
-		return malformed("far pointer outside the message")
+		return object{}, malformed("far pointer outside the message")
 	}
 	if w&4 == 0 {
 		if landing&3 == 2 {
-			return malformed("far pointer to a far pointer")
+			return object{}, malformed("far pointer to a far pointer")
 		}
 		if landing == 0 {
-			return nil
+			return object{}, nil
 		}
-		return v.object(landing, segment, pad+1+int64(int32(uint32(landing))>>2), depth)
+		return object{landing, segment, pad + 1 + int64(int32(uint32(landing))>>2)}, nil
 	}
 	tag, ok := v.word(segment, pad+1)
 	if !ok || landing&7 != 2 {
-		return malformed("far pointer with a broken landing pad")
+		return object{}, malformed("far pointer with a broken landing pad")
 	}
 	if tag&3 > 1 || uint32(tag)>>2 != 0 {
-		return malformed("far pointer with a broken tag")
+		return object{}, malformed("far pointer with a broken tag")
 	}
 	target := uint32(landing >> 32)
 	if int64(target) >= int64(len(v.segments)) {
-		return malformed("far pointer outside the message")
+		return object{}, malformed("far pointer outside the message")
 	}
-	return v.object(tag, target, int64(uint32(landing)>>3), depth)
+	return object{tag, target, int64(uint32(landing) >> 3)}, nil
 }
 
-// object checks the struct or list that pointer w describes and that begins at a word of a segment.
-func (v *verifier) object(w uint64, segment uint32, at int64, depth int) error {
-	switch w & 3 {
+// object checks a struct or list and everything in it.
+func (v *verifier) object(o object, depth int) error {
+	switch o.word & 3 {
 	case 0:
-		data, pointers := structSize(w)
-		if err := v.charge(segment, at, data+pointers); err != nil {
+		data, pointers := structSize(o.word)
+		if err := v.charge(o.segment, o.at, data+pointers); err != nil {
 			return err
 		}
-		return v.pointers(segment, at+data, pointers, depth+1)
+		return v.pointers(o.segment, o.at+data, pointers, depth+1)
 	case 1:
-		return v.list(w, segment, at, depth)
+		return v.list(o.word, o.segment, o.at, depth)
 	}
 	return malformed("capability in a message")
 }

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -40,6 +41,7 @@ var (
 	_ vfs.FS           = (*FS)(nil)
 	_ vfs.Batcher      = (*FS)(nil)
 	_ vfs.EmptyRemover = (*FS)(nil)
+	_ vfs.Near         = (*FS)(nil)
 )
 
 // New returns the local file system.
@@ -86,38 +88,46 @@ func fault(op, uri string, err error) error {
 	return &vfs.Error{Op: op, URI: uri, Err: err}
 }
 
+// dirEntry is one name in a directory.
+type dirEntry struct {
+	name      string
+	dir, link bool
+}
+
 // List implements vfs.FS with one pass over the directory; sizes are not looked up.
 func (*FS) List(ctx context.Context, dir string) ([]vfs.Entry, error) {
 	p, err := begin(ctx, "list", dir)
 	if err != nil {
 		return nil, err
 	}
-	des, err := os.ReadDir(p)
+	found, err := readDir(p)
 	if err != nil {
 		if err = fault("list", dir, err); errors.Is(err, vfs.ErrNotExist) {
 			return nil, nil
 		}
 		return nil, err
 	}
-	list := make([]vfs.Entry, 0, len(des))
-	for _, de := range des {
-		name := de.Name()
-		if strings.HasPrefix(name, TempPrefix) {
+	list := make([]vfs.Entry, 0, len(found))
+	for _, f := range found {
+		if strings.HasPrefix(f.name, TempPrefix) {
 			continue
 		}
-		isDir := de.IsDir()
-		if de.Type()&fs.ModeSymlink != 0 {
-			fi, err := os.Stat(filepath.Join(p, name))
-			isDir = err == nil && fi.IsDir()
+		if f.link {
+			fi, err := os.Stat(filepath.Join(p, f.name))
+			f.dir = err == nil && fi.IsDir()
 		}
-		e := vfs.Entry{Name: name, NBytes: -1, Dir: isDir}
-		if isDir {
+		e := vfs.Entry{Name: f.name, NBytes: -1, Dir: f.dir}
+		if f.dir {
 			e.NBytes = 0
 		}
 		list = append(list, e)
 	}
+	slices.SortFunc(list, func(x, y vfs.Entry) int { return strings.Compare(x.Name, y.Name) })
 	return list, nil
 }
+
+// Near implements vfs.Near.
+func (*FS) Near() bool { return true }
 
 // Open implements vfs.FS.
 func (*FS) Open(ctx context.Context, uri string) (vfs.File, error) {

@@ -31,6 +31,7 @@ type FS struct {
 var (
 	_ vfs.FS           = (*FS)(nil)
 	_ vfs.EmptyRemover = (*FS)(nil)
+	_ vfs.Near         = (*FS)(nil)
 )
 
 // node is a directory, or a file when children is nil.
@@ -43,6 +44,9 @@ func newDir() *node { return &node{children: map[string]*node{}} }
 
 // New returns an empty file system.
 func New() *FS { return &FS{root: newDir()} }
+
+// Near implements vfs.Near.
+func (*FS) Near() bool { return true }
 
 // PowerLoss returns a file system with what is certain to be on the disk now: committed files and directories. Files
 // being written are gone. The two share no state afterwards.
