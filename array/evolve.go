@@ -51,8 +51,19 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 	if n, err := format.ParseName(old.Name); err == nil && at == 0 {
 		at = max(uint64(time.Now().UnixMilli()), n.End+1)
 	}
-	_, err = storeSchema(ctx, a.FS, a.URI, a.key, s, fresh, at, at)
+	if _, err = storeSchema(ctx, a.FS, a.URI, a.key, s, fresh, at, at); err == nil && e.Timestamp == 0 {
+		passed(at)
+	}
 	return err
+}
+
+// passed waits until a moment that lies a few milliseconds ahead is over, so that what has its time counts from now on. One
+// further away is that of a clock that goes wrong and is not waited for.
+func passed(millis uint64) {
+	const few = 10
+	for now := uint64(time.Now().UnixMilli()); now < millis && millis-now <= few; now = uint64(time.Now().UnixMilli()) {
+		time.Sleep(time.Millisecond / 4)
+	}
 }
 
 // withFiles returns copies of enumerations with a new file name each, which telling them apart needs before they are
