@@ -10,12 +10,11 @@
 // snapshot stays readable until a vacuum removes its files. What this build cannot read correctly is refused with
 // ErrUnsupported and a message that names the file and the feature; it is never read without it:
 //
-//   - delete and update commits (.del, .upd) in the open interval, alone or in a consolidated commits file
-//   - fragments whose cells have delete metadata
 //   - dimension labels, filters that the build lacks
 //   - format versions newer than the build knows
 //
-// Consolidated commits (.con) of fragments, their ignore files (.ign) and vacuum files (.vac) are read.
+// Delete commits (.del), consolidated commits (.con), their ignore files (.ign) and vacuum files (.vac) are read. Deletes
+// are part of the snapshot; package query applies them.
 package array
 
 import (
@@ -116,6 +115,7 @@ type Array struct {
 	key       *filter.Key
 	dir       *directory
 	fragments []*fragment.Reader
+	deletes   []Deletion
 	vacuumed  []string
 }
 
@@ -126,12 +126,15 @@ func (a *Array) Key() *filter.Key { return a.key }
 // opened for writing or for the schema only. The slice must not be modified.
 func (a *Array) Fragments() []*fragment.Reader { return a.fragments }
 
-// Pin returns the names of the snapshot's fragments, oldest first, in a new slice: what WithFragments takes to open the
-// same snapshot again.
+// Pin returns the names of the snapshot's fragments, oldest first, and then those of its delete commits, in a new slice:
+// what WithFragments takes to open the same snapshot again.
 func (a *Array) Pin() []string {
-	names := make([]string, len(a.fragments))
-	for i, f := range a.fragments {
-		names[i] = vfs.Base(f.URI())
+	names := make([]string, 0, len(a.fragments)+len(a.deletes))
+	for _, f := range a.fragments {
+		names = append(names, vfs.Base(f.URI()))
+	}
+	for i := range a.deletes {
+		names = append(names, vfs.Base(a.deletes[i].Path))
 	}
 	return names
 }

@@ -243,16 +243,16 @@ var commitDecoders = map[string]func(content []byte) error{
 	vacuumExt: checkLines,
 	ignoreExt: checkLines,
 	consolidatedExt: func(content []byte) error {
-		_, err := format.DecodeConsolidatedCommits(content)
+		list, err := format.DecodeConsolidatedCommits(content)
+		for _, c := range list {
+			if format.HasCondition(c.Path) && err == nil {
+				_, err = decodeDelete(c.Path, c.Condition)
+			}
+		}
 		return err
 	},
-	deleteExt: func(content []byte) error {
-		if _, err := format.DecodeDeleteCommit(content); err != nil {
-			return err
-		}
-		return fmt.Errorf("%w: delete commits", ErrUnsupported)
-	},
-	updateExt: func([]byte) error { return fmt.Errorf("%w: update commits", ErrUnsupported) },
+	deleteExt: func(content []byte) error { _, err := format.DecodeDeleteCommit(content); return err },
+	updateExt: func(content []byte) error { _, err := format.DecodeUpdateCommit(content); return err },
 }
 
 func checkLines(content []byte) error {
@@ -301,19 +301,16 @@ func (c *checker) checkCommits(ctx context.Context, d *directory) error {
 
 // checkFragments checks every committed fragment of all times.
 func (c *checker) checkFragments(ctx context.Context, d *directory) error {
-	// Delete commits were reported, so they are left out here instead of refused.
-	plain := *d
-	plain.commits = slices.DeleteFunc(slices.Clone(d.commits), func(e vfs.Entry) bool { return format.HasCondition(e.Name) })
-	all, err := plain.committed(ctx, Interval{Start: Now, End: Now})
+	all, err := d.committed(ctx)
 	if errors.Is(err, format.ErrCorrupt) {
 		return nil // the file was reported by checkCommits
 	}
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
+	for _, name := range slices.Sorted(maps.Keys(all.fragments)) {
 		c.sum.Fragments++
-		if err := c.checkFragment(ctx, all[name]); err != nil {
+		if err := c.checkFragment(ctx, all.fragments[name]); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -127,10 +126,10 @@ func (d *directory) schemaURI(file string) string {
 	return vfs.Join(d.uri, schemaDir, file)
 }
 
-// committed returns every committed fragment by its folder's name, those hidden by vacuum files included, and the paths
-// of all commits. Delete and update commits in the interval are refused.
-func (d *directory) committed(ctx context.Context, at Interval) (map[string]located, error) {
-	paths, err := d.consolidated(ctx, at)
+// committed returns the commits of all times.
+func (d *directory) committed(ctx context.Context) (*commits, error) {
+	all := &commits{fragments: map[string]located{}}
+	paths, err := d.consolidated(ctx, all)
 	if err != nil {
 		return nil, err
 	}
@@ -139,12 +138,12 @@ func (d *directory) committed(ctx context.Context, at Interval) (map[string]loca
 		case writeExt:
 			paths[path] = true
 		case deleteExt, updateExt:
-			if err := d.refuseDelete(path, at); err != nil {
+			if err := all.addDelete(d, path, nil); err != nil {
 				return nil, err
 			}
 		}
 	}
-	found := map[string]located{}
+	all.sortDeletes()
 	for path := range paths {
 		file, ok := strings.CutSuffix(vfs.Base(path), writeExt)
 		if !ok {
@@ -154,9 +153,9 @@ func (d *directory) committed(ctx context.Context, at Interval) (map[string]loca
 		if err != nil {
 			return nil, &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
 		}
-		found[file] = located{n, file, fragmentsDir + "/" + file}
+		all.fragments[file] = located{n, file, fragmentsDir + "/" + file}
 	}
-	return found, d.committedInRoot(ctx, paths, found)
+	return all, d.committedInRoot(ctx, paths, all.fragments)
 }
 
 // committedInRoot adds fragments of versions before 12, which lie in the array's own folder. Other sub-folders of it are
@@ -191,9 +190,10 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, 
 	return nil
 }
 
-// consolidated returns the paths in all consolidated commits files, without those that ignore files list
-// (format_spec/consolidated_commits_file.md, format_spec/ignore_file.md).
-func (d *directory) consolidated(ctx context.Context, at Interval) (map[string]bool, error) {
+// consolidated returns the paths of fragments in all consolidated commits files, without those that ignore files list
+// (format_spec/consolidated_commits_file.md, format_spec/ignore_file.md), and adds their deletes, which libtiledb never
+// ignores, to all.
+func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]bool, error) {
 	ignored, paths := map[string]bool{}, map[string]bool{}
 	for _, e := range d.commits {
 		if ext(e.Name) != ignoreExt {
@@ -221,8 +221,8 @@ func (d *directory) consolidated(ctx context.Context, at Interval) (map[string]b
 			return nil, format.WithURI(err, uri)
 		}
 		for _, c := range list {
-			if x := ext(c.Path); x == deleteExt || x == updateExt {
-				if err := d.refuseDelete(c.Path, at); err != nil {
+			if format.HasCondition(c.Path) {
+				if err := all.addDelete(d, c.Path, c.Condition); err != nil {
 					return nil, err
 				}
 			} else if !ignored[c.Path] {
@@ -231,23 +231,6 @@ func (d *directory) consolidated(ctx context.Context, at Interval) (map[string]b
 		}
 	}
 	return paths, nil
-}
-
-// refuseDelete returns an error when a delete or update commit counts in the interval.
-func (d *directory) refuseDelete(path string, at Interval) error {
-	file := vfs.Base(path)
-	n, err := format.ParseName(strings.TrimSuffix(file, ext(file)))
-	if err != nil {
-		return &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
-	}
-	if !at.Contains(n.Start, n.End) {
-		return nil
-	}
-	kind := "delete"
-	if ext(file) == updateExt {
-		kind = "update"
-	}
-	return &Error{"open", vfs.Join(d.uri, path), fmt.Errorf("%w: %s commits", ErrUnsupported, kind)}
 }
 
 // lines reads a vacuum or ignore file.
@@ -261,13 +244,9 @@ func (d *directory) lines(ctx context.Context, path string) ([]string, error) {
 	return lines, format.WithURI(err, uri)
 }
 
-// visible returns the fragments that count in the interval, oldest first, and the names of those hidden by vacuum files
-// that count in it, sorted.
-func (d *directory) visible(ctx context.Context, at Interval, dense bool) ([]located, []string, error) {
-	all, err := d.committed(ctx, at)
-	if err != nil {
-		return nil, nil, err
-	}
+// visible returns those of all fragments that count in the interval, oldest first, and the names of those hidden by vacuum
+// files that count in it, sorted.
+func (d *directory) visible(ctx context.Context, all map[string]located, at Interval, dense bool) ([]located, []string, error) {
 	counts := func(n format.Name) bool {
 		if !dense && n.Version >= cellTimesVersion {
 			return at.Overlaps(n.Start, n.End)

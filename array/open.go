@@ -55,8 +55,8 @@ func ForWriting() Option { return func(o *options) { o.writing = true } }
 // enumerations.
 func SchemaOnly() Option { return func(o *options) { o.schemaOnly = true } }
 
-// WithFragments opens just these fragments, named as Pin returns them, whatever the interval and vacuum files say. One
-// that is no longer committed is an error wrapping ErrSnapshotLost.
+// WithFragments opens just these fragments and deletes, named as Pin returns them, whatever the interval and vacuum files
+// say. One that is no longer committed is an error wrapping ErrSnapshotLost.
 func WithFragments(names []string) Option {
 	return func(o *options) { o.pinned, o.names = true, names }
 }
@@ -120,16 +120,13 @@ func open(ctx context.Context, fs vfs.FS, uri string, at Interval, o *options) (
 	return a, a.openFragments(ctx, o)
 }
 
-// openFragments finds the fragments of the snapshot and reads their footers.
+// openFragments finds the fragments and deletes of the snapshot and reads footers and conditions.
 func (a *Array) openFragments(ctx context.Context, o *options) error {
-	var live []located
-	var err error
-	if o.pinned {
-		live, err = a.pinned(ctx, o.names)
-	} else {
-		live, a.vacuumed, err = a.dir.visible(ctx, a.At, a.Schema.Type == schema.Dense)
-	}
+	live, deletes, err := a.snapshot(ctx, o)
 	if err != nil {
+		return err
+	}
+	if err := a.openDeletes(ctx, deletes); err != nil {
 		return err
 	}
 	a.fragments = make([]*fragment.Reader, len(live))
@@ -196,21 +193,21 @@ func inParallel(n int, do func(i int) error) error {
 	return nil
 }
 
-// pinned looks up the fragments of an earlier snapshot in the order given.
-func (a *Array) pinned(ctx context.Context, names []string) ([]located, error) {
-	all, err := a.dir.committed(ctx, a.At)
+// snapshot returns the fragments, oldest first, and the deletes that count, or those of an earlier snapshot.
+func (a *Array) snapshot(ctx context.Context, o *options) (live []located, deletes []deleteCommit, err error) {
+	all, err := a.dir.committed(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	live := make([]located, 0, len(names))
-	for _, name := range names {
-		l, ok := all[name]
-		if !ok {
-			return nil, &Error{"open", vfs.Join(a.URI, fragmentsDir, name), ErrSnapshotLost}
-		}
-		live = append(live, l)
+	if o.pinned {
+		return all.pick(a.URI, o.names)
 	}
-	return live, nil
+	dense := a.Schema.Type == schema.Dense
+	live, a.vacuumed, err = a.dir.visible(ctx, all.fragments, a.At, dense)
+	if !dense {
+		deletes = all.counting(a.At)
+	}
+	return live, deletes, err
 }
 
 // openFragment reads the footer of a fragment.
@@ -230,20 +227,18 @@ func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, 
 	return r, err
 }
 
-// readable refuses fragments that do not fit the array or hold what this build cannot read.
+// readable refuses fragments that do not fit the array.
 func (a *Array) readable(r *fragment.Reader) error {
-	f, class, what := r.Footer(), ErrUnsupported, ""
+	f, what := r.Footer(), ""
 	switch {
-	case f.HasDeletes:
-		what = "fragments with delete metadata"
 	case f.Dense != (a.Schema.Type == schema.Dense):
-		class, what = ErrCorrupt, "dense and sparse fragments are mixed"
+		what = "dense and sparse fragments are mixed"
 	case len(f.Schema.Domain.Dimensions) != len(a.Schema.Domain.Dimensions):
-		class, what = ErrCorrupt, "the fragment's schema has other dimensions"
+		what = "the fragment's schema has other dimensions"
 	default:
 		return nil
 	}
-	return &Error{"open", r.URI(), fmt.Errorf("%w: %s", class, what)}
+	return &Error{"open", r.URI(), fmt.Errorf("%w: %s", ErrCorrupt, what)}
 }
 
 // cacheName returns the name of a file in the cache. What was decrypted with a key is found with that key only.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -169,8 +170,6 @@ func equal(t *testing.T, what string, got, want any) {
 func TestRefusedByName(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct{ name, want string }{
-		{"deleted", ".del: not supported: delete commits"},
-		{"deleted-consolidated", ".del: not supported: delete commits"},
 		{"webp", "not supported: filter WEBP of attribute a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -183,6 +182,35 @@ func TestRefusedByName(t *testing.T) {
 				t.Errorf("schema only: %v", err)
 			}
 		})
+	}
+}
+
+func TestDeletionsOfSnapshot(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		at   array.Interval
+		want int
+	}{
+		{"deleted", array.Latest(), 1}, {"deleted-consolidated", array.Latest(), 1}, {"deleted", array.Interval{End: 1}, 0}, {"dense-times", array.Latest(), 0},
+	} {
+		cache := array.NewCache(1 << 20)
+		a, err := array.Open(context.Background(), file.New(), vector(t, c.name), c.at, array.WithCache(cache))
+		if err != nil || len(a.Deletions()) != c.want {
+			t.Fatalf("%s: %d deletions, %v", c.name, len(a.Deletions()), err)
+		}
+		again, err := array.Open(context.Background(), file.New(), a.URI, array.Latest(), array.WithCache(cache), array.WithFragments(a.Pin()))
+		if err != nil || !slices.Equal(again.Pin(), a.Pin()) {
+			t.Errorf("%s: pinned %v, opened %v: %v", c.name, a.Pin(), again.Pin(), err)
+		}
+		for i, d := range a.Deletions() {
+			if d.Survives == nil || d.Survives != again.Deletions()[i].Survives || !strings.HasPrefix(d.Path, "__commits/__") || d.Time == 0 {
+				t.Errorf("%s: deletion %+v, then %+v", c.name, d, again.Deletions()[i])
+			}
+		}
+		_, err = array.Open(context.Background(), file.New(), a.URI, array.Latest(), array.WithFragments([]string{"__5_5_00000000000000000000000000000000_22.del"}))
+		if !errors.Is(err, array.ErrSnapshotLost) {
+			t.Errorf("%s: a delete that is gone: %v", c.name, err)
+		}
 	}
 }
 

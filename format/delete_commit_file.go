@@ -43,6 +43,27 @@ func DecodeDeleteCommit(file []byte) (*condition.Node, error) {
 	return n, nil
 }
 
+// DecodeUpdateCommit decodes the content of a .upd file: the stored condition, which is the negation of the user's and is
+// followed by what updated cells would get. libtiledb reads those values and does nothing with them.
+//
+//	u64 number of values, per value: u64+field | u64+value
+func DecodeUpdateCommit(file []byte) (*condition.Node, error) {
+	payload, err := decodeWhole(file, "update commit")
+	if err != nil {
+		return nil, err
+	}
+	r := bin.NewReader(payload)
+	n := readCondition(r, 1)
+	for i := r.Count("values", r.U64("number of values"), 16); i > 0 && r.Err() == nil; i-- {
+		r.Bytes("field", r.U64("field size"))
+		r.Bytes("value", r.U64("value size"))
+	}
+	if err := finish(r, "update commit", 0); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
 func readCondition(r *bin.Reader, depth int) *condition.Node {
 	if depth > maxConditionDepth {
 		r.Fail("node", fmt.Errorf("%w: condition deeper than %d", ErrUnsupported, maxConditionDepth))

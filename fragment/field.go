@@ -50,26 +50,65 @@ func (r *Reader) Field(name string) (*Field, bool, error) {
 	return r.fields[slot].Load(), true, nil
 }
 
-// TimestampsField is the name of the hidden field that Timestamps returns.
-const TimestampsField = "__timestamps"
+// The hidden fields of consolidated sparse fragments, each a UINT64 per cell; libtiledb calls them the same.
+const (
+	// TimestampsField has the time in milliseconds since 1970 that a cell was written at. Where a fragment lacks it, all
+	// its cells have its own start timestamp.
+	TimestampsField = "__timestamps"
+	// DeleteTimestampsField has the time that a cell was deleted at, the largest number for cells that were not.
+	DeleteTimestampsField = "__delete_timestamps"
+	// DeleteConditionField has the place among ProcessedConditions of the delete that removed a cell, the largest number
+	// for cells that were not deleted.
+	DeleteConditionField = "__delete_condition_index"
+)
 
-// Timestamps returns the hidden field that holds a time in milliseconds since 1970 for every cell of a consolidated
-// sparse fragment, a UINT64; false when the fragment has none, and all its cells have its own start timestamp.
-func (r *Reader) Timestamps() (*Field, bool, error) {
-	slot := r.slots.Timestamp()
+// Hidden returns a hidden field; false when the fragment lacks it, or there is none of that name.
+func (r *Reader) Hidden(name string) (*Field, bool, error) {
+	slot := -1
+	switch name {
+	case TimestampsField:
+		slot = r.slots.Timestamp()
+	case DeleteTimestampsField:
+		slot = r.slots.DeleteTimestamp()
+	case DeleteConditionField:
+		if slot = r.slots.DeleteTimestamp(); slot >= 0 {
+			slot++
+		}
+	}
 	if slot < 0 {
 		return nil, false, nil
 	}
 	if known := r.fields[slot].Load(); known != nil {
 		return known, true, nil
 	}
-	f := schema.Field{Name: TimestampsField, Type: datatype.Uint64, CellValNum: 1}
+	f := schema.Field{Name: name, Type: datatype.Uint64, CellValNum: 1}
 	codec, err := filter.NewCodecAt(r.footer.Version, r.Schema().CoordsFilters, f.Type, f.CellSize())
 	if err != nil {
 		return nil, false, r.fieldError(&f, err)
 	}
 	r.fields[slot].CompareAndSwap(nil, &Field{Field: f, r: r, slot: slot, fixed: codec.WithKey(r.key)})
 	return r.fields[slot].Load(), true, nil
+}
+
+// ProcessedConditions returns the paths, relative to the array, of the delete commits that were applied to the cells of
+// the fragment when it was made; none where the metadata has no such list. The slice must not be modified.
+func (r *Reader) ProcessedConditions(ctx context.Context) ([]string, error) {
+	pos := r.footer.Parts.ProcessedConditions
+	if pos == 0 {
+		return nil, nil
+	}
+	if known := r.processed.Load(); known != nil {
+		return *known, nil
+	}
+	var paths []string
+	err := r.part(ctx, pos, func(b []byte) (err error) {
+		paths, err = r.footer.DecodeProcessedConditions(b)
+		return err
+	})
+	if err == nil {
+		r.processed.Store(&paths)
+	}
+	return paths, err
 }
 
 func (r *Reader) newField(f schema.Field, slot int) (*Field, error) {

@@ -39,10 +39,11 @@ type Reader struct {
 	tail   []byte
 	nBytes int64
 
-	// rtree and fields are made when they are first asked for. Two goroutines may do it at the same time; the first one
+	// rtree, processed and fields are made when they are first asked for. Two goroutines may do it at the same time; the first one
 	// to end wins, and what it made is never changed.
-	rtree  atomic.Pointer[format.RTree]
-	fields []atomic.Pointer[Field]
+	rtree     atomic.Pointer[format.RTree]
+	processed atomic.Pointer[[]string]
+	fields    []atomic.Pointer[Field]
 }
 
 // Open reads the footer of the fragment in folder uri, in one read of the end of its metadata file. schemaOf returns the

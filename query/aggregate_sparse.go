@@ -115,7 +115,7 @@ func (run *slabRun) aggregate(ctx context.Context, t *tally) error {
 // whole reports whether every cell of a tile counts.
 func (run *slabRun) whole(i int) bool {
 	t := run.slab.tiles[i]
-	return t.full && t.timely && t.shared == nil && !run.slab.sort && (run.cond == nil || t.verdict == condition.All)
+	return t.full && t.timely && !t.touched() && t.shared == nil && !run.slab.sort && (run.cond == nil || t.verdict == condition.All)
 }
 
 // aggregateTile adds the selected cells of one tile.

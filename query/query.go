@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	"azulejo/condition"
+	"azulejo/fragment"
 	"azulejo/internal/pool"
 	"azulejo/schema"
 )
@@ -75,6 +76,32 @@ type Aggregate struct {
 	Field string
 }
 
+// Versions says which versions of a cell a read of a sparse array returns.
+type Versions uint8
+
+// The versions.
+const (
+	// NewestVersions are what the array holds: of every cell the newest version, or every one where the array allows
+	// duplicates, without those that were deleted. A deleted version hides older ones all the same.
+	NewestVersions Versions = iota
+	// AllVersions are all that fragments hold, deleted ones too.
+	AllVersions
+	// KeptVersions are those that no delete removed, and that no newer, deleted version of the same cell hides: what stays
+	// when deleted cells are purged.
+	KeptVersions
+)
+
+// The hidden fields that a read of a sparse array can ask for, each a UINT64 that is not nullable.
+const (
+	// TimestampField has the time that a cell was written at, in milliseconds since 1970.
+	TimestampField = fragment.TimestampsField
+	// DeleteTimestampField has the time that a cell was deleted at, and DeleteConditionField the place of the delete
+	// that did it among array.Array's Deletions; the largest number for cells that were not deleted. Only reads of
+	// AllVersions and KeptVersions have them.
+	DeleteTimestampField = fragment.DeleteTimestampsField
+	DeleteConditionField = fragment.DeleteConditionField
+)
+
 // Read is a read query. Zero values mean: whole domain, no condition, no limits.
 type Read struct {
 	// Layout is RowMajor, ColMajor, GlobalOrder or Unordered.
@@ -84,6 +111,9 @@ type Read struct {
 	Fields     []Want
 	Aggregates []Aggregate
 	Offsets    OffsetsFormat
+	// Versions other than NewestVersions are for rewriting fragments: in GlobalOrder, of sparse arrays, without condition
+	// or aggregates. Versions of a cell follow each other, the newest first where the array forbids duplicates.
+	Versions Versions
 	// Resume continues after an incomplete Result of the same query on the same fragments; nil starts.
 	Resume *State
 	// Alloc returns n bytes for a result column, aligned to 8; nil means datatype.AlignedBytes.

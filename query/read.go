@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -47,6 +48,11 @@ type reading struct {
 	q         *Read
 	schema    *schema.Array
 	fragments []*fragment.Reader
+	// deletes are the snapshot's delete commits, pending those that each fragment's cells are still to be held against.
+	deletes []deletion
+	pending [][]pendingDelete
+	// snapshot has the names that array.Pin returns.
+	snapshot []string
 	// axes has the selection of every dimension.
 	axes []axis
 	// outs are the fields to return.
@@ -62,7 +68,7 @@ type reading struct {
 }
 
 func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) {
-	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), at: a.At, slabCells: slabCells, threads: q.Threads}
+	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), at: a.At, snapshot: a.Pin(), slabCells: slabCells, threads: q.Threads}
 	if r.threads <= 0 {
 		r.threads = runtime.GOMAXPROCS(0)
 	}
@@ -75,7 +81,7 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 		return nil, err
 	}
 	for _, want := range q.Fields {
-		out, err := newOutField(a.Schema, want, q.Offsets)
+		out, err := r.newOutField(want)
 		if err != nil {
 			return nil, err
 		}
@@ -95,22 +101,19 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 	if err := checkAggregates(a.Schema, q.Aggregates); err != nil {
 		return nil, err
 	}
-	return r, r.resume(a)
+	if err := r.resume(); err != nil {
+		return nil, err
+	}
+	return r, r.openDeletes(ctx, a)
 }
 
 // resume checks that the state belongs to this snapshot and decodes its position.
-func (r *reading) resume(a *array.Array) (err error) {
+func (r *reading) resume() (err error) {
 	if r.q.Resume == nil {
 		return nil
 	}
-	names := a.Pin()
-	if len(names) != len(r.q.Resume.Fragments) {
-		return fmt.Errorf("%w: the read began with %d fragments, now there are %d", ErrInvalid, len(r.q.Resume.Fragments), len(names))
-	}
-	for i, name := range names {
-		if name != r.q.Resume.Fragments[i] {
-			return fmt.Errorf("%w: the read began with other fragments", ErrInvalid)
-		}
+	if !slices.Equal(r.snapshot, r.q.Resume.Fragments) {
+		return fmt.Errorf("%w: the read began with other fragments or deletes", ErrInvalid)
 	}
 	r.from, err = decodePosition(r.q.Resume.Position)
 	return err
@@ -121,6 +124,11 @@ func (r *reading) checkLayout() error {
 	switch layout := r.q.Layout; {
 	case layout > schema.Unordered:
 		return fmt.Errorf("%w: reads have no layout %d", ErrInvalid, layout)
+	case r.q.Versions > KeptVersions:
+		return fmt.Errorf("%w: unknown versions %d", ErrInvalid, r.q.Versions)
+	case r.q.Versions != NewestVersions && (layout != schema.GlobalOrder || r.schema.Type != schema.Sparse ||
+		r.q.Condition != nil || len(r.q.Aggregates) > 0):
+		return fmt.Errorf("%w: all versions of cells are read in global order from sparse arrays, without condition or aggregates", ErrInvalid)
 	case r.q.Offsets.Bits != 0 && r.q.Offsets.Bits != 32 && r.q.Offsets.Bits != 64:
 		return fmt.Errorf("%w: offsets of %d bits", ErrInvalid, r.q.Offsets.Bits)
 	}
@@ -153,11 +161,7 @@ func (r *reading) run(ctx context.Context) (*Result, error) {
 
 // next returns the state to resume at.
 func (r *reading) next(p position) *State {
-	s := &State{Position: p.encode()}
-	for _, f := range r.fragments {
-		s.Fragments = append(s.Fragments, fragmentName(f))
-	}
-	return s
+	return &State{Fragments: slices.Clone(r.snapshot), Position: p.encode()}
 }
 
 // overBudget reports whether err says that the budget does not suffice.

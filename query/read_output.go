@@ -21,16 +21,21 @@ type outField struct {
 	format    OffsetsFormat
 }
 
-func newOutField(s *schema.Array, want Want, format OffsetsFormat) (*outField, error) {
+// newOutField resolves a wanted field.
+func (r *reading) newOutField(want Want) (*outField, error) {
+	s := r.schema
 	f, ok := s.Field(want.Name)
+	hidden := false
 	if !ok {
-		return nil, fmt.Errorf("%w: the array has no field %q", ErrInvalid, want.Name)
+		if f, hidden = r.hiddenField(want.Name); !hidden {
+			return nil, fmt.Errorf("%w: the array has no field %q", ErrInvalid, want.Name)
+		}
 	}
-	out := &outField{Want: want, Field: f, format: format}
+	out := &outField{Want: want, Field: f, format: r.q.Offsets}
 	if !f.Var() {
 		out.width = f.CellSize()
 	}
-	if !f.Dimension {
+	if !f.Dimension && !hidden {
 		a := &s.Attributes[f.Index]
 		out.fill = a.Fill
 		if a.FillValid {

@@ -56,6 +56,11 @@ func (r *reading) loadSources(ctx context.Context, plan *sparsePlan) error {
 			names[f.Name] = true
 		}
 	}
+	for i := range r.deletes {
+		for _, f := range r.deletes[i].survives.Fields() {
+			names[f.Name] = true
+		}
+	}
 	for _, a := range r.q.Aggregates {
 		if a.Op != Count {
 			names[a.Field] = true
@@ -79,12 +84,14 @@ func (r *reading) loadFields(ctx context.Context, names map[string]bool, used ma
 				return err
 			}
 		}
-		times, ok, err := f.Timestamps()
-		if err == nil && ok {
-			err = times.Load(ctx)
-		}
-		if err != nil {
-			return err
+		for name := range hiddenNames {
+			field, ok, err := f.Hidden(name)
+			if err == nil && ok {
+				err = field.Load(ctx)
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -321,10 +328,13 @@ func (r *reading) exactSize(plan *sparsePlan) (exactSize, bool) {
 		size.cellAt = append(size.cellAt, size.cells)
 		size.dataAt = append(size.dataAt, append([]uint64(nil), size.data...))
 		for _, t := range s.tiles {
-			if !t.full || !t.timely || r.cond != nil && t.verdict != condition.All {
+			if !t.full || !t.timely || t.touched() || r.cond != nil && t.verdict != condition.All {
 				return size, false
 			}
 			for i, o := range r.outs {
+				if hiddenNames[o.Field.Name] {
+					return size, false
+				}
 				n, ok := r.tileBytes(o, t)
 				if !ok {
 					return size, false

@@ -6,7 +6,6 @@ import (
 
 	"azulejo/condition"
 	"azulejo/datatype"
-	"azulejo/fragment"
 	"azulejo/schema"
 )
 
@@ -18,11 +17,14 @@ func (run *slabRun) choose(ctx context.Context) error {
 	if err := run.chooseTimes(ctx); err != nil {
 		return err
 	}
-	return run.chooseCondition(ctx)
+	if run.q.Versions != NewestVersions {
+		return run.findDeleted(ctx)
+	}
+	if err := run.chooseCondition(ctx); err != nil {
+		return err
+	}
+	return run.chooseKept(ctx)
 }
-
-// timesField is the hidden field of cells' timestamps.
-var timesField = schema.Field{Name: fragment.TimestampsField, Type: datatype.Uint64, CellValNum: 1}
 
 // chooseTimes clears the cells whose own timestamps lie outside of the interval of time.
 func (run *slabRun) chooseTimes(ctx context.Context) error {
@@ -245,7 +247,9 @@ func (run *slabRun) chooseCondition(ctx context.Context) error {
 // conditionMask returns the mask that the condition clears.
 func (run *slabRun) conditionMask() (dst []byte, err error) {
 	if run.slab.dedup {
-		run.satisfied, err = run.ones()
+		if run.satisfied == nil {
+			run.satisfied, err = run.ones()
+		}
 		return run.satisfied, err
 	}
 	if run.mask == nil {

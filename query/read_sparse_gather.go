@@ -249,8 +249,11 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 	if err != nil {
 		return nil, err
 	}
-	if run.slab.dedup {
+	switch {
+	case run.slab.dedup:
 		order = newest(keys, order, n)
+	case run.q.Versions != NewestVersions && !run.schema.AllowsDups:
+		order = run.kept(keys, newestFirst(keys, order, n), chosen)
 	}
 	if order == nil {
 		return run.satisfying(chosen), nil

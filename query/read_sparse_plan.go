@@ -29,6 +29,10 @@ type tileRef struct {
 	full    bool
 	timely  bool
 	verdict condition.Verdict
+	// pending are the deletes that may remove some of its cells; marked says that the fragment keeps when cells were
+	// deleted, dead that deletes remove all of them.
+	pending      []pendingDelete
+	marked, dead bool
 	// first holds the keys of the first sort dimension.
 	first span
 	// shared is set when the tile's cells belong to several slabs.
@@ -124,7 +128,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	if layout == schema.GlobalOrder || len(axes) == 1 && axes[0].rising && r.schema.CellOrder != schema.Hilbert {
 		ordered = frags > 1
 	}
-	dedup := frags > 1 && !r.schema.AllowsDups
+	dedup := frags > 1 && !r.schema.AllowsDups && r.q.Versions == NewestVersions
 	var slabs []*slab
 	if !ordered && !dedup {
 		slabs = streamSlabs(tiles, r.slabCells)
@@ -134,14 +138,14 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	for _, s := range slabs {
 		s.axes = axes
 		s.dedup = dedup && r.countVersions(s.tiles) > 1
-		s.times = s.dedup && r.timed(s)
+		s.times = !r.schema.AllowsDups && (s.dedup || r.q.Versions != NewestVersions) && r.timed(s)
 		s.sort = ordered || s.dedup
 		if layout != schema.Unordered && layout != schema.GlobalOrder {
 			for i := range axes {
 				s.repeat = s.repeat || axes[i].overlapping
 			}
 		}
-		if !s.dedup {
+		if !s.dedup && r.q.Versions == NewestVersions {
 			s.dropHopeless()
 		}
 	}
@@ -149,13 +153,13 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	return nil
 }
 
-// dropHopeless leaves out the tiles without a cell that satisfies the condition. Where newer cells hide older ones they
+// dropHopeless leaves out the tiles without a cell that satisfies the condition or that was not deleted. Where newer cells hide older ones they
 // must stay.
 func (s *slab) dropHopeless() {
 	kept := make([]*tileRef, 0, len(s.tiles))
 	s.cells = 0
 	for _, t := range s.tiles {
-		if t.verdict == condition.None {
+		if t.verdict == condition.None || t.dead {
 			t.shared.drop()
 			continue
 		}
@@ -224,12 +228,23 @@ func (r *reading) findTiles(ctx context.Context, axes []axis, order *sortOrder) 
 	return tiles, nil
 }
 
-// judgeTiles asks the tiles' statistics what they tell about the condition; nothing where the fragment lacks a field.
+// judgeTiles asks the tiles' statistics what they tell about the condition and the deletes.
 func (r *reading) judgeTiles(ctx context.Context, f *fragment.Reader, tiles []*tileRef) error {
-	if r.cond == nil || len(tiles) == 0 {
+	if len(tiles) == 0 {
 		return nil
 	}
-	fields := r.cond.Fields()
+	if r.cond != nil {
+		if err := judge(ctx, f, r.cond, tiles, func(t *tileRef, v condition.Verdict) { t.verdict = v }); err != nil {
+			return err
+		}
+	}
+	return r.judgeDeletes(ctx, f, tiles)
+}
+
+// judge calls set with what the statistics of each tile tell about a condition; not at all where the fragment lacks a
+// field.
+func judge(ctx context.Context, f *fragment.Reader, cond *condition.Checked, tiles []*tileRef, set func(t *tileRef, v condition.Verdict)) error {
+	fields := cond.Fields()
 	sources := make([]*fragment.Field, len(fields))
 	for i := range fields {
 		var err error
@@ -245,7 +260,7 @@ func (r *reading) judgeTiles(ctx context.Context, f *fragment.Reader, tiles []*t
 				return err
 			}
 		}
-		t.verdict = r.cond.Prune(uint64(t.cells), bounds)
+		set(t, cond.Prune(uint64(t.cells), bounds))
 	}
 	return nil
 }
@@ -273,8 +288,8 @@ func boundsOf(ctx context.Context, f *fragment.Reader, field *schema.Field, sour
 // fieldIn returns the field of a fragment that holds the cells of the array's field, loaded; nil when the fragment lacks
 // it or has another one of that name.
 func fieldIn(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
-	if field.Name == fragment.TimestampsField {
-		s, _, err := f.Timestamps()
+	if hiddenNames[field.Name] {
+		s, _, err := f.Hidden(field.Name)
 		return s, err
 	}
 	s, ok, err := f.Field(field.Name)

@@ -353,12 +353,15 @@ func (run *slabRun) copyTile(c *slabColumn, i int, tile *fragment.Tile) {
 }
 
 // fillTile puts fill values in the place of a tile whose fragment lacks the field. Cells without timestamps have their
-// fragment's.
+// fragment's, those without times of deletion were not deleted.
 func (run *slabRun) fillTile(c *slabColumn, i int) {
 	lo, hi := run.base[i], run.base[i+1]
-	if c.field == &timesField {
-		start := run.fragments[run.slab.tiles[i].frag].Name().Start
-		fillCells(c.data[8*lo:8*hi], binary.LittleEndian.AppendUint64(nil, start))
+	if hiddenNames[c.field.Name] {
+		value := never
+		if c.field.Name == TimestampField {
+			value = run.fragments[run.slab.tiles[i].frag].Name().Start
+		}
+		fillCells(c.data[8*lo:8*hi], binary.LittleEndian.AppendUint64(nil, value))
 		return
 	}
 	a := &run.schema.Attributes[c.field.Index]

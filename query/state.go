@@ -3,14 +3,12 @@ package query
 import (
 	"encoding/binary"
 	"fmt"
-
-	"azulejo/fragment"
-	"azulejo/vfs"
 )
 
 // State is the place where an incomplete read goes on: plain values that a server can send away and get back.
 type State struct {
-	// Fragments are the names of the fragments the read began with, oldest first; a resumed read uses just these.
+	// Fragments are the names of the fragments and deletes that the read began with, as array.Pin returns them; a resumed
+	// read uses just these.
 	Fragments []string
 	// Position is the reader's own place, opaque to everybody else.
 	Position []byte
@@ -49,6 +47,3 @@ func decodePosition(b []byte) (p position, err error) {
 	}
 	return p, nil
 }
-
-// fragmentName returns the name that array.Pin has for a fragment.
-func fragmentName(f *fragment.Reader) string { return vfs.Base(f.URI()) }

@@ -39,11 +39,10 @@ func Submit(ctx context.Context, a *array.Array, w *Write) (Written, error) {
 
 // checkWrite refuses what cannot be written to the array whatever the columns hold.
 func checkWrite(a *array.Array, w *Write) error {
-	s := a.Schema
-	if s.Version != format.Version {
-		return fmt.Errorf("%w: writing to an array of format version %d; its schema must be upgraded to version %d first",
-			array.ErrUnsupported, s.Version, format.Version)
+	if err := checkVersion(a); err != nil {
+		return err
 	}
+	s := a.Schema
 	for i := range s.Attributes {
 		if s.Attributes[i].Order != schema.UnorderedData {
 			return fmt.Errorf("%w: writing to attribute %q, whose values are ordered (a dimension label)",
@@ -60,6 +59,15 @@ func checkWrite(a *array.Array, w *Write) error {
 	}
 	if s.Type == schema.Sparse && w.Subarray.Ranges != nil {
 		return fmt.Errorf("%w: writes to sparse arrays take no subarray", ErrInvalid)
+	}
+	return nil
+}
+
+// checkVersion refuses to write to arrays of older versions.
+func checkVersion(a *array.Array) error {
+	if v := a.Schema.Version; v != format.Version {
+		return fmt.Errorf("%w: writing to an array of format version %d; its schema must be upgraded to version %d first",
+			array.ErrUnsupported, v, format.Version)
 	}
 	return nil
 }
