@@ -236,27 +236,38 @@ func (c *checker) checkMetadata(ctx context.Context, _ *directory) error {
 	return nil
 }
 
-// commitDecoders checks the content of commit files by extension. A .wrt or .ok file says everything with its name.
-var commitDecoders = map[string]func(content []byte) error{
-	writeExt:  func([]byte) error { return nil },
-	okExt:     func([]byte) error { return nil },
-	vacuumExt: checkLines,
-	ignoreExt: checkLines,
-	consolidatedExt: func(content []byte) error {
-		list, err := format.DecodeConsolidatedCommits(content)
-		for _, c := range list {
-			if format.HasCondition(c.Path) && err == nil {
-				_, err = decodeDelete(c.Path, c.Condition)
+// checkCommit returns what checks the content of a commit file; a .wrt or .ok file says everything with its name. nil is
+// for files that are somebody else's.
+func (c *checker) checkCommit(name string) func(content []byte) error {
+	switch x := ext(name); x {
+	case writeExt, okExt:
+		return func([]byte) error { return nil }
+	case vacuumExt, ignoreExt:
+		return func(content []byte) error { _, err := format.DecodeLines(content); return err }
+	case deleteExt, updateExt:
+		return func(content []byte) error { _, err := decodeDelete(c.key, name, content); return err }
+	case consolidatedExt:
+		return c.checkConsolidated
+	case fragmentMetaExt:
+		return func(content []byte) error {
+			plain, err := format.Decrypt(c.key, content)
+			if err == nil {
+				_, _, err = format.DecodeGenericTile(plain)
 			}
+			return err
 		}
-		return err
-	},
-	deleteExt: func(content []byte) error { _, err := format.DecodeDeleteCommit(content); return err },
-	updateExt: func(content []byte) error { _, err := format.DecodeUpdateCommit(content); return err },
+	}
+	return nil
 }
 
-func checkLines(content []byte) error {
-	_, err := format.DecodeLines(content)
+// checkConsolidated checks a consolidated commits file and the conditions in it.
+func (c *checker) checkConsolidated(content []byte) error {
+	list, err := format.DecodeConsolidatedCommits(content)
+	for _, commit := range list {
+		if format.HasCondition(commit.Path) && err == nil {
+			_, err = decodeDelete(c.key, commit.Path, commit.Condition)
+		}
+	}
 	return err
 }
 
@@ -275,13 +286,7 @@ func (c *checker) checkCommits(ctx context.Context, d *directory) error {
 				continue
 			}
 			uri := vfs.Join(c.uri, strings.TrimPrefix(in.dir+"/"+e.Name, "/"))
-			decode := commitDecoders[ext(e.Name)]
-			if ext(e.Name) == fragmentMetaExt {
-				decode = func(content []byte) error {
-					_, _, err := format.DecodeGenericTile(content)
-					return err
-				}
-			}
+			decode := c.checkCommit(e.Name)
 			if decode == nil {
 				continue // somebody else's file
 			}

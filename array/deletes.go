@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"azulejo/condition"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/vfs"
 )
@@ -104,20 +105,24 @@ func (a *Array) openDeletes(ctx context.Context, list []deleteCommit) error {
 // openDelete reads the condition of a delete commit, which the cache may have.
 func (a *Array) openDelete(ctx context.Context, d *deleteCommit) (*condition.Node, error) {
 	uri := vfs.Join(a.URI, d.path)
-	return load(a.cache, uri, func() (*condition.Node, int64, error) {
+	return load(a.cache, a.cacheName(uri), func() (*condition.Node, int64, error) {
 		content, err := d.content, error(nil)
 		if content == nil {
 			if content, err = vfs.ReadAll(ctx, a.FS, uri); err != nil {
 				return nil, 0, err
 			}
 		}
-		n, err := decodeDelete(d.path, content)
+		n, err := decodeDelete(a.key, d.path, content)
 		return n, 8*int64(len(content)) + 512, format.WithURI(err, uri)
 	})
 }
 
-// decodeDelete decodes the content of a .del or .upd file.
-func decodeDelete(path string, content []byte) (*condition.Node, error) {
+// decodeDelete decodes the content of a .del or .upd file; key is that of an encrypted array, else nil.
+func decodeDelete(key *filter.Key, path string, content []byte) (*condition.Node, error) {
+	content, err := format.Decrypt(key, content)
+	if err != nil {
+		return nil, err
+	}
 	if ext(path) == updateExt {
 		return format.DecodeUpdateCommit(content)
 	}
@@ -130,6 +135,9 @@ func decodeDelete(path string, content []byte) (*condition.Node, error) {
 // of its cells.
 func (a *Array) WriteDelete(ctx context.Context, survives *condition.Node, millis uint64) (path string, at uint64, err error) {
 	content, err := format.EncodeDeleteCommit(survives)
+	if err == nil {
+		content, err = format.Encrypt(a.key, content)
+	}
 	if err != nil {
 		return "", 0, classify(err)
 	}

@@ -58,6 +58,16 @@ type located struct {
 	format.Name
 	// file is the name of its folder, path the folder relative to the array.
 	file, path string
+	// consolidated says that a consolidated commits file has its commit, single that the commit has a file of its own.
+	consolidated, single bool
+}
+
+// commit returns the path of the fragment's commit file relative to the array, whether or not there is one.
+func (l *located) commit() string {
+	if l.Version < commitFolderVersion {
+		return l.file + okExt
+	}
+	return commitsDir + "/" + l.file + writeExt
 }
 
 // readDirectory lists an array: the schemas alone or, with fragments, also the array's own folder and the commits.
@@ -126,6 +136,14 @@ func (d *directory) schemaURI(file string) string {
 	return vfs.Join(d.uri, schemaDir, file)
 }
 
+// committing says where the commit of a fragment is: in a file of its own, in a consolidated commits file, or both.
+type committing uint8
+
+const (
+	single committing = 1 << iota
+	consolidated
+)
+
 // committed returns the commits of all times.
 func (d *directory) committed(ctx context.Context) (*commits, error) {
 	all := &commits{fragments: map[string]located{}}
@@ -136,7 +154,7 @@ func (d *directory) committed(ctx context.Context) (*commits, error) {
 	for _, e := range d.commits {
 		switch path := commitsDir + "/" + e.Name; ext(e.Name) {
 		case writeExt:
-			paths[path] = true
+			paths[path] |= single
 		case deleteExt, updateExt:
 			if err := all.addDelete(d, path, nil); err != nil {
 				return nil, err
@@ -144,7 +162,7 @@ func (d *directory) committed(ctx context.Context) (*commits, error) {
 		}
 	}
 	all.sortDeletes()
-	for path := range paths {
+	for path, how := range paths {
 		file, ok := strings.CutSuffix(vfs.Base(path), writeExt)
 		if !ok {
 			continue
@@ -153,17 +171,17 @@ func (d *directory) committed(ctx context.Context) (*commits, error) {
 		if err != nil {
 			return nil, &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
 		}
-		all.fragments[file] = located{n, file, fragmentsDir + "/" + file}
+		all.fragments[file] = located{n, file, fragmentsDir + "/" + file, how&consolidated != 0, how&single != 0}
 	}
 	return all, d.committedInRoot(ctx, paths, all.fragments)
 }
 
 // committedInRoot adds fragments of versions before 12, which lie in the array's own folder. Other sub-folders of it are
 // not the array's.
-func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, found map[string]located) error {
+func (d *directory) committedInRoot(ctx context.Context, paths map[string]committing, found map[string]located) error {
 	for _, e := range d.root {
 		if !e.Dir && ext(e.Name) == okExt {
-			paths[e.Name] = true
+			paths[e.Name] |= single
 		}
 	}
 	for _, e := range d.root {
@@ -174,7 +192,7 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, 
 		if err != nil {
 			continue
 		}
-		ok := paths[e.Name+okExt]
+		how, ok := paths[e.Name+okExt]
 		if !ok && n.Version < 5 {
 			// Before version 5 a fragment counts as soon as its metadata is there.
 			_, err := vfs.Size(ctx, d.fs, vfs.Join(d.uri, e.Name, fragmentMetadataFile))
@@ -184,7 +202,7 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, 
 			ok = err == nil
 		}
 		if ok {
-			found[e.Name] = located{n, e.Name, e.Name}
+			found[e.Name] = located{n, e.Name, e.Name, how&consolidated != 0, how&single != 0}
 		}
 	}
 	return nil
@@ -193,8 +211,8 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, 
 // consolidated returns the paths of fragments in all consolidated commits files, without those that ignore files list
 // (format_spec/consolidated_commits_file.md, format_spec/ignore_file.md), and adds their deletes, which libtiledb never
 // ignores, to all.
-func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]bool, error) {
-	ignored, paths := map[string]bool{}, map[string]bool{}
+func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]committing, error) {
+	ignored, paths := map[string]bool{}, map[string]committing{}
 	for _, e := range d.commits {
 		if ext(e.Name) != ignoreExt {
 			continue
@@ -226,7 +244,7 @@ func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]
 					return nil, err
 				}
 			} else if !ignored[c.Path] {
-				paths[c.Path] = true
+				paths[c.Path] |= consolidated
 			}
 		}
 	}

@@ -76,6 +76,10 @@ type step struct {
 	// metadata: key -> [type, value, count], and keys to delete
 	Items  map[string][3]any
 	Delete []string
+	// delete
+	Condition map[string]any
+	// delete_fragments: the interval, both ends included
+	Timestamps []uint64
 	// evolve: a changes map each, Add also as [uri, relative, name] of a group
 	Add           json.RawMessage
 	Drop          []string

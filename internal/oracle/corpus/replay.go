@@ -102,10 +102,13 @@ func (r *replayer) step(ctx context.Context, s *step) error {
 		return group.Create(ctx, fs, uri)
 	case "group_edit":
 		return r.groupEdit(ctx, uri, s)
-	case "consolidate", "vacuum", "delete":
-		return unsupported(s.Op)
+	case "delete":
+		return deleteCells(ctx, uri, s)
 	case "delete_fragments":
-		return unsupported("delete-fragments")
+		_, err := array.DeleteFragments(ctx, fs, uri, array.Interval{Start: s.Timestamps[0], End: s.Timestamps[1]})
+		return err
+	case "consolidate", "vacuum":
+		return unsupported(s.Op)
 	case "group_consolidate_metadata", "group_vacuum_metadata":
 		return unsupported("consolidation")
 	}
@@ -147,6 +150,19 @@ func (r *replayer) write(ctx context.Context, uri string, s *step) error {
 		}
 	}
 	_, err = g.Finalize(ctx)
+	return err
+}
+
+func deleteCells(ctx context.Context, uri string, s *step) error {
+	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting())
+	if err != nil {
+		return err
+	}
+	cond, err := buildCondition(a.Schema, s.Condition)
+	if err != nil {
+		return err
+	}
+	_, err = query.Delete(ctx, a, cond, s.Timestamp)
 	return err
 }
 

@@ -42,8 +42,7 @@ func (u unsupported) Error() string { return "not supported: " + string(u) }
 // features maps what messages of the library say to names of features; the first match counts.
 var features = []struct{ text, feature string }{
 	{"dimension label", "dimension-label"}, {"webp", "webp"}, {"xor", "xor"},
-	{"scale_float", "float_scale"}, {"dictionary", "dictionary"}, {"delete metadata", "delete-metadata"},
-	{"cell timestamps", "cell-timestamps"}, {"delete", "delete"}, {"update", "update"}, {".con", "consolidated-commits"},
+	{"scale_float", "float_scale"}, {"dictionary", "dictionary"},
 }
 
 // featureOf names the feature that an error says is not built; false when it says something else.
