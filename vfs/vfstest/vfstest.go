@@ -18,15 +18,42 @@ import (
 // in it that is empty and the test's own.
 func Run(t *testing.T, newFS func(t *testing.T) (vfs.FS, string)) {
 	t.Helper()
-	for _, c := range []struct {
-		name string
-		test func(t *testing.T, fs vfs.FS, root string)
-	}{
+	run(t, newFS, append(tests(), []conformance{
+		{"one of many commits wins", testRace},
+		{"one of two large commits wins", testLargeRace},
+	}...))
+}
+
+// RunUnconditional tests a backend on a server that cannot refuse to publish a file that exists at the moment when it is
+// published: everything but two writers of one file at the same time.
+func RunUnconditional(t *testing.T, newFS func(t *testing.T) (vfs.FS, string)) {
+	t.Helper()
+	run(t, newFS, append(tests(), conformance{"the second of two large commits loses", testLargeLate}))
+}
+
+// conformance is one test of the suite.
+type conformance struct {
+	name string
+	test func(t *testing.T, fs vfs.FS, root string)
+}
+
+func run(t *testing.T, newFS func(t *testing.T) (vfs.FS, string), list []conformance) {
+	t.Helper()
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) {
+			fs, root := newFS(t)
+			c.test(t, fs, root)
+		})
+	}
+}
+
+// tests lists what every backend must pass.
+func tests() []conformance {
+	return []conformance{
 		{"list", testList},
 		{"write once", testWriteOnce},
 		{"visible at commit", testVisible},
 		{"abort", testAbort},
-		{"one of many commits wins", testRace},
 		{"commit all", testCommitAll},
 		{"ranged reads", testReadAt},
 		{"parallel reads", testParallel},
@@ -35,12 +62,11 @@ func Run(t *testing.T, newFS func(t *testing.T) (vfs.FS, string)) {
 		{"remove", testRemove},
 		{"remove empty", testRemoveEmpty},
 		{"names", testNames},
+		{"large file", testLarge},
+		{"abort of a large file", testLargeAbort},
+		{"many entries", testMany},
+		{"replaced file", testReplaced},
 		{"cancelled", testCancelled},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			fs, root := newFS(t)
-			c.test(t, fs, root)
-		})
 	}
 }
 
@@ -301,7 +327,7 @@ func testRemoveEmpty(t *testing.T, fs vfs.FS, root string) {
 
 func testNames(t *testing.T, fs vfs.FS, root string) {
 	ctx := context.Background()
-	for i, n := range []string{"a b", "50%", "%2F", "ü", "x:y", "q?p=1#f", "-", "..."} {
+	for i, n := range []string{"a b", "50%", "%2F", "ü", "x:y", "q?p=1#f", "-", "...", "a+b", "a%20b", "日本", "é", "&=;@$,!'()*~", "[x]{y}|^`<>\""} {
 		dir := vfs.Join(root, fmt.Sprint(i))
 		must(t, vfs.WriteAll(ctx, fs, vfs.Join(dir, n), []byte(n)))
 		wantNames(t, fs, dir, n)
