@@ -10,7 +10,7 @@
 // snapshot stays readable until a vacuum removes its files. What this build cannot read correctly is refused with
 // ErrUnsupported and a message that names the file and the feature; it is never read without it:
 //
-//   - dimension labels, filters that the build lacks
+//   - dimension labels
 //   - format versions newer than the build knows
 //
 // Delete commits (.del), consolidated commits (.con), their ignore files (.ign) and vacuum files (.vac) are read. Deletes

@@ -219,8 +219,8 @@ func TestCreateRefuses(t *testing.T) {
 		{"two fields of one name", func(s *schema.Array) { s.Attributes[0].Name = "x" }, array.ErrInvalid},
 		{"hilbert in dense arrays", func(s *schema.Array) { s.Type, s.CellOrder = schema.Dense, schema.Hilbert }, array.ErrInvalid},
 		{"enumeration without labels", func(s *schema.Array) { s.Enumerations = nil }, array.ErrInvalid},
-		{"filter of a later issue", func(s *schema.Array) {
-			s.OffsetsFilters.Filters = []filter.Spec{filter.Image(filter.WebPOptions{Format: 1})}
+		{"encryption as a filter", func(s *schema.Array) {
+			s.OffsetsFilters.Filters = []filter.Spec{filter.Plain(filter.AES256GCM)}
 		}, array.ErrUnsupported},
 		{"schema name", func(s *schema.Array) { s.Name = "../x" }, array.ErrInvalid},
 	} {

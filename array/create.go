@@ -49,6 +49,7 @@ func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, key *fi
 		stored.FillExtents()
 		s = &stored
 	}
+	s = withImages(s)
 	root, err := fs.List(ctx, uri)
 	if err != nil {
 		return err
@@ -68,6 +69,13 @@ func create(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, key *fi
 		err = errors.Join(err, fs.Remove(context.WithoutCancel(ctx), c))
 	}
 	return err
+}
+
+// withImages returns the schema with the sizes of WebP images filled in; s is left as it is.
+func withImages(s *schema.Array) *schema.Array {
+	filled := *s
+	filled.FillImages()
+	return &filled
 }
 
 // vacant returns an error when there is an array or a group.

@@ -36,6 +36,7 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 	if err != nil {
 		return &Error{"evolve", a.URI, err}
 	}
+	s = withImages(s)
 	if err := supported(s); err != nil {
 		return &Error{"evolve", a.URI, err}
 	}

@@ -165,26 +165,6 @@ func equal(t *testing.T, what string, got, want any) {
 	}
 }
 
-// TestRefusedByName holds that what cannot be read is refused with the feature and the file, and its schema can be
-// looked at nevertheless.
-func TestRefusedByName(t *testing.T) {
-	ctx := context.Background()
-	for _, c := range []struct{ name, want string }{
-		{"webp", "not supported: filter WEBP of attribute a"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, err := array.Open(ctx, file.New(), vector(t, c.name), array.Latest())
-			if !errors.Is(err, array.ErrUnsupported) || !strings.Contains(fmt.Sprint(err), c.want) || !strings.Contains(fmt.Sprint(err), c.name) {
-				t.Errorf("got %v", err)
-			}
-			a, err := array.Open(ctx, file.New(), vector(t, c.name), array.Latest(), array.SchemaOnly())
-			if err != nil || len(a.Schema.Attributes) != 1 {
-				t.Errorf("schema only: %v", err)
-			}
-		})
-	}
-}
-
 func TestDeletionsOfSnapshot(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -125,6 +125,7 @@ var builders = [len(table)]func(Spec, input) (stage, error){
 	Dictionary:        buildDictionary,
 	FloatScale:        buildFloatScale,
 	XOR:               buildXOR,
+	WebP:              buildWebP,
 	Delta:             buildDelta,
 }
 

@@ -286,6 +286,17 @@ func (a *Array) checkPipelines() error {
 	return nil
 }
 
+// maxImageSide is the most pixels that a side of a WebP image can have.
+const maxImageSide = 16383
+
+// imageDepth returns the values of a pixel in a colour format of WebP.
+func imageDepth(format uint8) uint64 {
+	if format > 2 {
+		return 4
+	}
+	return 3
+}
+
 // checkWebP tells whether the array is an image when an attribute is stored as WebP.
 func (a *Array) checkWebP() error {
 	for i := range a.Attributes {
@@ -294,8 +305,19 @@ func (a *Array) checkWebP() error {
 			continue
 		}
 		dims := a.Domain.Dimensions
-		if t.Type != datatype.Uint8 || a.Type != Dense || len(dims) != 2 || !dims[0].Type.IsInteger() {
+		if t.Type != datatype.Uint8 || a.Type != Dense || len(dims) != 2 || !dims[0].Type.IsInteger() || dims[1].Type != dims[0].Type {
 			return invalid("attribute %q: WEBP takes UINT8 in a dense array of 2 integer dimensions", t.Name)
+		}
+		for _, f := range t.Filters.Filters {
+			o, ok := f.Image()
+			if !ok || o.Format == 0 || dims[0].Extent == nil || dims[1].Extent == nil {
+				continue
+			}
+			rows, values, depth := number(dims[0].Type, dims[0].Extent), number(dims[1].Type, dims[1].Extent), imageDepth(o.Format)
+			if values%depth != 0 || rows > maxImageSide || values/depth > maxImageSide {
+				return invalid("attribute %q: tiles of %d rows of %d values are no WEBP images of at most %d x %d pixels of %d values",
+					t.Name, rows, values, maxImageSide, maxImageSide, depth)
+			}
 		}
 	}
 	return nil

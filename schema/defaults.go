@@ -35,6 +35,30 @@ func compressor(c filter.Code) filter.Pipeline {
 	return filter.Pipeline{MaxChunk: filter.DefaultMaxChunk, Filters: []filter.Spec{filter.Compressor(c, -1)}}
 }
 
+// FillImages gives every WebP filter the size of its images, that of a tile, as libtiledb does when an array is made. The
+// attributes get new memory where they change.
+func (a *Array) FillImages() {
+	dims := a.Domain.Dimensions
+	if len(dims) != 2 || dims[0].Extent == nil || dims[1].Extent == nil {
+		return
+	}
+	attributes := append([]Attribute(nil), a.Attributes...)
+	for i := range attributes {
+		p := &attributes[i].Filters
+		if !p.Has(filter.WebP) {
+			continue
+		}
+		p.Filters = append([]filter.Spec(nil), p.Filters...)
+		for k, f := range p.Filters {
+			if o, ok := f.Image(); ok {
+				o.YExtent, o.XExtent = uint16(number(dims[0].Type, dims[0].Extent)), uint16(number(dims[1].Type, dims[1].Extent))
+				p.Filters[k] = filter.Image(o)
+			}
+		}
+	}
+	a.Attributes = attributes
+}
+
 // FillExtents gives every dimension of numbers that has no tile extent one that covers its whole domain, as libtiledb does
 // with a domain that is set in a schema not in Hilbert order. Whole numbers wrap in their own width: -128..126 gets -1, which stands for 255. It replaces
 // the dimensions by new ones.
