@@ -1,85 +1,33 @@
 package array
 
-import (
-	"container/list"
-	"sync"
-)
+import "azulejo/internal/cache"
 
-// Cache keeps what was decoded from files that never change, schemas, enumerations and fragment footers with what their
-// readers loaded, for use by later opens of arrays in the same vfs.FS. It drops what was not used for longest when it
-// would hold more than its limit. It is safe for concurrent use.
+// Cache keeps what was decoded from files that never change, for use by later opens and queries of arrays in the same
+// vfs.FS: schemas, enumerations, fragment footers with what their readers loaded, and cells that were asked for more than
+// once. It drops what was not used for longest when it would hold more than its limit. Files with names that are used
+// again, such as the one schema of arrays before version 10, are never taken from it. It is safe for concurrent use.
 type Cache struct {
-	limit int64
-
-	mu sync.Mutex
-	// used, order (newest first) and byURI are guarded by mu.
-	used  int64
-	order *list.List
-	byURI map[string]*list.Element
+	kept *cache.Cache
 }
 
-// cached is an element of Cache.order.
-type cached struct {
-	uri    string
-	value  any
-	nBytes int64
+// CacheCounts says what happened in a cache since it was made, and what is in it now.
+type CacheCounts = cache.Counts
+
+// NewCache returns a cache that holds up to limit bytes, by estimate; one of no bytes keeps nothing.
+func NewCache(limit int64) *Cache { return &Cache{cache.New(limit)} }
+
+// Counts returns the counters of descriptions (schemas, footers and what belongs to them) and of cells.
+func (c *Cache) Counts() (descriptions, cells CacheCounts) {
+	return c.shared().Counts(cache.Description), c.shared().Counts(cache.Cells)
 }
 
-// NewCache returns a cache that holds up to limit bytes, by estimate.
-func NewCache(limit int64) *Cache {
-	return &Cache{limit: limit, order: list.New(), byURI: map[string]*list.Element{}}
-}
-
-// get returns the value of a URI. A nil cache has none.
-func (c *Cache) get(uri string) (any, bool) {
+// shared returns what is kept; nil, which keeps nothing, for a nil Cache.
+func (c *Cache) shared() *cache.Cache {
 	if c == nil {
-		return nil, false
+		return nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.byURI[uri]
-	if !ok {
-		return nil, false
-	}
-	c.order.MoveToFront(e)
-	return e.Value.(*cached).value, true
+	return c.kept
 }
 
-// put keeps a value and returns it, or the one that was put there before.
-func (c *Cache) put(uri string, value any, nBytes int64) any {
-	if c == nil || nBytes > c.limit {
-		return value
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if e, ok := c.byURI[uri]; ok {
-		c.order.MoveToFront(e)
-		return e.Value.(*cached).value
-	}
-	c.byURI[uri] = c.order.PushFront(&cached{uri, value, nBytes})
-	c.used += nBytes
-	for c.used > c.limit {
-		last := c.order.Back()
-		old := c.order.Remove(last).(*cached)
-		delete(c.byURI, old.uri)
-		c.used -= old.nBytes
-	}
-	return value
-}
-
-// load returns the value of a URI, made by read when it is not there; nBytes estimates what it holds in memory.
-func load[T any](c *Cache, uri string, read func() (value T, nBytes int64, err error)) (T, error) {
-	if v, ok := c.get(uri); ok {
-		if t, ok := v.(T); ok {
-			return t, nil
-		}
-	}
-	v, n, err := read()
-	if err != nil {
-		return v, err
-	}
-	if t, ok := c.put(uri, v, n).(T); ok {
-		return t, nil
-	}
-	return v, nil
-}
+// Kept returns the cache that the array was opened with, nil for none, for readers of its tiles.
+func (a *Array) Kept() *cache.Cache { return a.cache.shared() }

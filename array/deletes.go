@@ -11,6 +11,7 @@ import (
 	"azulejo/condition"
 	"azulejo/filter"
 	"azulejo/format"
+	"azulejo/internal/cache"
 	"azulejo/vfs"
 )
 
@@ -105,7 +106,7 @@ func (a *Array) openDeletes(ctx context.Context, list []deleteCommit) error {
 // openDelete reads the condition of a delete commit, which the cache may have.
 func (a *Array) openDelete(ctx context.Context, d *deleteCommit) (*condition.Node, error) {
 	uri := vfs.Join(a.URI, d.path)
-	return load(a.cache, a.cacheName(uri), func() (*condition.Node, int64, error) {
+	return cache.Load(a.Kept(), a.cacheName(uri), func() (*condition.Node, int64, error) {
 		content, err := d.content, error(nil)
 		if content == nil {
 			if content, err = vfs.ReadAll(ctx, a.FS, uri); err != nil {

@@ -9,6 +9,7 @@ import (
 	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/fragment"
+	"azulejo/internal/cache"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -132,7 +133,7 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 	a.fragments = make([]*fragment.Reader, len(live))
 	var missing []int
 	for i, l := range live {
-		if r, ok := a.cache.get(a.cacheName(vfs.Join(a.URI, l.path))); ok {
+		if r, ok := a.Kept().Get(cache.Description, a.cacheKey(vfs.Join(a.URI, l.path))); ok {
 			a.fragments[i], _ = r.(*fragment.Reader)
 		}
 		if a.fragments[i] == nil {
@@ -213,18 +214,18 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 // openFragment reads the footer of a fragment.
 func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, error) {
 	uri := vfs.Join(a.URI, l.path)
-	r, err := load(a.cache, a.cacheName(uri), func() (*fragment.Reader, int64, error) {
-		r, err := fragment.Open(ctx, a.FS, uri, l.Name, func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }, a.key)
-		if err != nil {
-			return nil, 0, err
-		}
-		f := r.Footer()
-		return r, footerMemory*(f.Start+f.NBytes) + 1024, nil
-	})
+	r, err := fragment.Open(ctx, a.FS, uri, l.Name, func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }, a.key)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
 	}
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	f := r.Footer()
+	if first, ok := a.Kept().Put(cache.Description, a.cacheKey(uri), r, footerMemory*(f.Start+f.NBytes)+1024).(*fragment.Reader); ok {
+		return first, nil
+	}
+	return r, nil
 }
 
 // readable refuses fragments that do not fit the array.
@@ -243,6 +244,9 @@ func (a *Array) readable(r *fragment.Reader) error {
 
 // cacheName returns the name of a file in the cache. What was decrypted with a key is found with that key only.
 func (a *Array) cacheName(uri string) string { return a.key.ID() + uri }
+
+// cacheKey returns the key of a file in the cache.
+func (a *Array) cacheKey(uri string) cache.Key { return cache.Key{Owner: a.cacheName(uri)} }
 
 // readFile returns the content of a file that is a generic tile, decrypted.
 func (a *Array) readFile(ctx context.Context, uri string) ([]byte, error) {

@@ -9,6 +9,7 @@ import (
 
 	"azulejo/filter"
 	"azulejo/format"
+	"azulejo/internal/cache"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -22,7 +23,11 @@ func (a *Array) SchemaOf(ctx context.Context, name string) (*schema.Array, error
 		return nil, classify(err)
 	}
 	uri := a.dir.schemaURI(name)
-	s, err := load(a.cache, a.cacheName(uri), func() (*schema.Array, int64, error) { return a.readSchema(ctx, uri, name) })
+	kept := a.Kept()
+	if name == oldSchemaFile {
+		kept = nil // another array made there later has a file of this name too
+	}
+	s, err := cache.Load(kept, a.cacheName(uri), func() (*schema.Array, int64, error) { return a.readSchema(ctx, uri, name) })
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: missing schema: %w", ErrCorrupt, err)}
 	}
@@ -76,7 +81,7 @@ func (a *Array) enumeration(ctx context.Context, s *schema.Array, name string) (
 		return nil, err
 	}
 	uri := vfs.Join(a.URI, enumerationsDir, file)
-	e, err := load(a.cache, a.cacheName(uri), func() (*schema.Enumeration, int64, error) {
+	e, err := cache.Load(a.Kept(), a.cacheName(uri), func() (*schema.Enumeration, int64, error) {
 		content, err := a.readFile(ctx, uri)
 		if err != nil {
 			return nil, 0, err

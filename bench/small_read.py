@@ -3,7 +3,7 @@
     python bench/small_read.py AZULEJO [--reads 300] [--json FILE]
 
 AZULEJO is the program. A dense array of 4096 x 4096 float64 in tiles of 512 x 512, zstd, is written through the server by
-the unmodified client. Then one client opens the array and reads one cell, again and again, in rounds that alternate
+the unmodified client. Then one client opens the array and reads one cell, each time another, in rounds that alternate
 between the server and a program that answers every request with the bytes that the server once sent, without looking at
 it. The server's own time per operation comes from its log (the field "took").
 
@@ -130,12 +130,13 @@ def build(tiledb, ctx):
 
 
 def read_one(tiledb, uri, ctx, values, at):
+    y, x = at
     start = time.perf_counter()
     with tiledb.open(uri, "r", ctx=ctx) as array:
-        got = array[at:at + 1, 700:701]["a"]
+        got = array[y:y + 1, x:x + 1]["a"]
     took = (time.perf_counter() - start) * 1e3
-    if got[0, 0] != values[at, 700]:
-        raise SystemExit(f"wrong cell: {got} instead of {values[at, 700]}")
+    if got[0, 0] != values[y, x]:
+        raise SystemExit(f"wrong cell: {got} instead of {values[y, x]}")
     return took
 
 
@@ -150,6 +151,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("azulejo")
     parser.add_argument("--reads", type=int, default=300)
+    parser.add_argument("--same-cell", action="store_true", help="read the same cell every time, which the cache then holds")
     parser.add_argument("--json")
     args = parser.parse_args()
     import tiledb
@@ -162,17 +164,20 @@ def main():
             canned_url = canned.stdout.readline().strip()
             uri, values = build(tiledb, context(tiledb, server.url, server.token))
             real, fake = context(tiledb, server.url, server.token), context(tiledb, canned_url, server.token)
+            one = (1000, 700)
             for _ in range(10):
-                read_one(tiledb, uri, real, values, 1000)
-                read_one(tiledb, uri, fake, values, 1000)
+                read_one(tiledb, uri, real, values, one)
+                read_one(tiledb, uri, fake, values, one)
             canned.stdin.write("freeze\n")
             canned.stdin.flush()
             canned.stdout.readline()
             skip = {op: len(times) for op, times in server.took().items()}
-            seen = {"server": [], "canned": []}
+            seen, rng = {"server": [], "canned": []}, np.random.default_rng(11)
             for _ in range(args.reads // 20):
                 for name, ctx in (("server", real), ("canned", fake)):
-                    seen[name] += [read_one(tiledb, uri, ctx, values, 1000) for _ in range(20)]
+                    for _ in range(20):
+                        at = one if args.same_cell or name == "canned" else tuple(rng.integers(0, SIDE, 2))
+                        seen[name].append(read_one(tiledb, uri, ctx, values, at))
             server.process.poll()
             ops = {op: times[skip.get(op, 0):] for op, times in server.took().items()}
         finally:

@@ -14,6 +14,12 @@ type Chunk struct {
 	at, meta, data int
 }
 
+// chunkSizes is the length of the three sizes that a chunk begins with.
+const chunkSizes = 12
+
+// Extent returns the place and length of the chunk in the filtered tile, with the sizes that it begins with.
+func (c Chunk) Extent() (at, nBytes int) { return c.at - chunkSizes, c.meta + c.data + chunkSizes }
+
 // chunkReader walks the chunks of a filtered tile.
 type chunkReader struct {
 	disk []byte

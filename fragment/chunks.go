@@ -8,6 +8,7 @@ import (
 
 	"azulejo/filter"
 	"azulejo/format"
+	"azulejo/internal/cache"
 	"azulejo/internal/pool"
 	"azulejo/vfs"
 )
@@ -39,8 +40,41 @@ func (f *Field) Chunks(ctx context.Context, files *Files, tile uint64, kind form
 	return err
 }
 
+// Cells reads a run of fixed cells of a tile, or of its validity bytes, into dst, which must have just their size; see
+// Chunks.
+func (f *Field) Cells(ctx context.Context, files *Files, tile uint64, kind format.FileKind, run Run, dst []byte) error {
+	s := runSink{run: run, dst: dst}
+	if run.Hi > run.Lo {
+		s.width = len(dst) / (run.Hi - run.Lo)
+	}
+	return f.Chunks(ctx, files, tile, kind, []Run{run}, &s)
+}
+
+// runSink takes the cells of one run.
+type runSink struct {
+	run   Run
+	dst   []byte
+	width int
+}
+
+// Place implements Sink.
+func (s *runSink) Place(lo, hi int) []byte {
+	if lo < s.run.Lo || hi > s.run.Hi {
+		return nil
+	}
+	return s.dst[(lo-s.run.Lo)*s.width : (hi-s.run.Lo)*s.width]
+}
+
+// Take implements Sink.
+func (s *runSink) Take(lo, hi int, cells []byte) {
+	a, b := max(lo, s.run.Lo), min(hi, s.run.Hi)
+	if a < b {
+		copy(s.dst[(a-s.run.Lo)*s.width:], cells[(a-lo)*s.width:(b-lo)*s.width])
+	}
+}
+
 func (f *Field) chunks(ctx context.Context, files *Files, tile uint64, kind format.FileKind, wanted []Run, sink Sink) error {
-	c := chunkJob{files: files, codec: f.fixed, width: f.CellSize(), wanted: wanted, sink: sink}
+	c := chunkJob{field: f, files: files, kind: kind, tile: tile, codec: f.fixed, width: f.CellSize(), wanted: wanted, sink: sink}
 	if kind == format.ValidityFile {
 		c.codec, c.width = f.validity, 1
 	}
@@ -53,13 +87,19 @@ func (f *Field) chunks(ctx context.Context, files *Files, tile uint64, kind form
 	if n := len(wanted); n > 0 && (wanted[0].Lo < 0 || wanted[n-1].Hi > c.cells) {
 		return fmt.Errorf("%w: cells %d to %d of %d", ErrCorrupt, wanted[0].Lo, wanted[n-1].Hi, c.cells)
 	}
+	if known, ok := files.keeper.get(c.key(chunkList)); ok {
+		c.chunks = known.([]chunkAt)
+	}
+	if c.serve() {
+		return nil
+	}
 	off, n := f.places.Load().extent(kind, tile)
 	file, err := files.get(ctx, f, kind)
 	if err != nil {
 		return err
 	}
 	if c.sparing(file, n) {
-		return c.walk(ctx, file, int64(off), int64(n))
+		return c.some(ctx, file, int64(off), int64(n))
 	}
 	disk, err := f.fetch(ctx, files, kind, off, n)
 	if err != nil {
@@ -71,14 +111,55 @@ func (f *Field) chunks(ctx context.Context, files *Files, tile uint64, kind form
 
 // chunkJob is one call of Chunks.
 type chunkJob struct {
-	files  *Files
-	codec  *filter.Codec
-	width  int
-	cells  int
+	field *Field
+	files *Files
+	kind  format.FileKind
+	tile  uint64
+	codec *filter.Codec
+	width int
+	cells int
+	// wanted are the cells still to be delivered.
 	wanted []Run
 	sink   Sink
+	// chunks are all of the tile's as far as they are known from the cache.
+	chunks []chunkAt
 	// scratch and disk are memory for one chunk.
 	scratch, disk *pool.Buffer
+}
+
+// key returns the key in the cache of a chunk of the tile.
+func (c *chunkJob) key(chunk int) cache.Key { return c.field.chunkKey(c.kind, c.tile, int64(chunk)) }
+
+// serve delivers all wanted cells from the cache, or nothing.
+func (c *chunkJob) serve() bool {
+	var found [][2]int
+	var cells [][]byte
+	left, lo := c.wanted, 0
+	for i, chunk := range c.chunks {
+		if c.holds(lo, chunk.hi) {
+			v, ok := c.files.keeper.get(c.key(i))
+			if !ok {
+				c.wanted = left
+				return false
+			}
+			found, cells = append(found, [2]int{lo, chunk.hi}), append(cells, v.([]byte))
+		}
+		lo = chunk.hi
+	}
+	for i, at := range found {
+		c.hand(at[0], at[1], cells[i])
+	}
+	c.wanted = left
+	return len(c.chunks) > 0
+}
+
+// hand delivers cells that are not needed afterwards.
+func (c *chunkJob) hand(lo, hi int, cells []byte) {
+	if dst := c.sink.Place(lo, hi); dst != nil && len(dst) == len(cells) {
+		copy(dst, cells)
+		return
+	}
+	c.sink.Take(lo, hi, cells)
 }
 
 func (c *chunkJob) release() {
@@ -119,8 +200,8 @@ func (c *chunkJob) sparing(file vfs.File, n uint64) bool {
 	return cells < c.cells/16
 }
 
-// some reports whether some of the cells from lo to hi are wanted. Calls must go up.
-func (c *chunkJob) some(lo, hi int) bool {
+// holds reports whether some of the cells from lo to hi are wanted. Calls must go up.
+func (c *chunkJob) holds(lo, hi int) bool {
 	for len(c.wanted) > 0 && c.wanted[0].Hi <= lo {
 		c.wanted = c.wanted[1:]
 	}
@@ -144,52 +225,117 @@ func (c *chunkJob) all(disk []byte) error {
 	if !whole {
 		return c.entire(disk)
 	}
-	for _, chunk := range chunks {
+	c.learn(chunks)
+	for i, chunk := range chunks {
 		lo, hi := chunk.Off/c.width, (chunk.Off+chunk.NBytes)/c.width
-		if !c.some(lo, hi) {
+		if !c.holds(lo, hi) {
 			continue
 		}
-		if err := c.deliver(lo, hi, func(dst []byte) error { return c.codec.ReverseChunk(dst, disk, chunk) }); err != nil {
+		if err := c.deliver(i, lo, hi, func(dst []byte) error { return c.codec.ReverseChunk(dst, disk, chunk) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// entire serves tiles whose chunks cut through cells.
-func (c *chunkJob) entire(disk []byte) error {
-	return c.deliver(0, c.cells, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+// learn keeps where the chunks of a tile lie, if that is wanted.
+func (c *chunkJob) learn(chunks []filter.Chunk) {
+	key := c.key(chunkList)
+	if c.chunks != nil || !c.files.keeper.wants(key, 0) {
+		return
+	}
+	list := make([]chunkAt, len(chunks))
+	for i, chunk := range chunks {
+		at, n := chunk.Extent()
+		list[i] = chunkAt{int64(at), int64(n), (chunk.Off + chunk.NBytes) / c.width}
+	}
+	c.files.keeper.put(key, list, chunkAtBytes*len(list))
 }
 
-// deliver unfilters the cells from lo to hi to where they belong, or into scratch memory for the sink to take.
-func (c *chunkJob) deliver(lo, hi int, unfilter func(dst []byte) error) error {
+// entire serves tiles whose chunks cut through cells.
+func (c *chunkJob) entire(disk []byte) error {
+	return c.deliver(noChunk, 0, c.cells, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+}
+
+// noChunk is the number of what is not a chunk and not kept.
+const noChunk = -1
+
+// deliver unfilters a chunk, the cells from lo to hi, to where they belong, or into scratch memory for the sink to take,
+// and keeps a copy in the cache if that wants it.
+func (c *chunkJob) deliver(chunk, lo, hi int, unfilter func(dst []byte) error) error {
 	n := (hi - lo) * c.width
-	if dst := c.sink.Place(lo, hi); dst != nil && len(dst) == n {
-		return unfilter(dst)
-	}
-	dst, err := c.room(&c.scratch, n)
-	if err != nil {
-		return err
+	dst := c.sink.Place(lo, hi)
+	placed := dst != nil && len(dst) == n
+	if !placed {
+		var err error
+		if dst, err = c.room(&c.scratch, n); err != nil {
+			return err
+		}
 	}
 	if err := unfilter(dst); err != nil {
 		return err
 	}
-	c.sink.Take(lo, hi, dst)
+	if key := c.key(chunk); chunk != noChunk && c.files.keeper.wants(key, n) {
+		c.files.keeper.put(key, clone(dst), n)
+	}
+	if !placed {
+		c.sink.Take(lo, hi, dst)
+	}
 	return nil
 }
 
-// walk reads the sizes of one chunk after the other from the file and fetches those that are wanted. A filtered tile is a
-// 64-bit number of chunks and then, for each, three 32-bit sizes (of the cells, of the filtered data and of the
-// metadata), the metadata and the data (format_spec/tile.md).
-func (c *chunkJob) walk(ctx context.Context, file vfs.File, off, n int64) error {
-	var head [20]byte
+// sizesBytes is the length of the three sizes that a chunk begins with.
+const sizesBytes = 12
+
+// some fetches only the chunks that are wanted. A filtered tile is a 64-bit number of chunks and then, for each, three
+// 32-bit sizes (of the cells, of the filtered data and of the metadata), the metadata and the data (format_spec/tile.md).
+// Where the chunks lie is read from the sizes of one after the other, unless it is known.
+func (c *chunkJob) some(ctx context.Context, file vfs.File, off, n int64) error {
+	if key := c.key(chunkList); c.chunks == nil && c.files.keeper.wants(key, 0) {
+		err := c.walk(ctx, file, off, n, func(_ int, chunk chunkAt, _ int) (bool, error) {
+			c.chunks = append(c.chunks, chunk)
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+		c.files.keeper.put(key, c.chunks, chunkAtBytes*len(c.chunks))
+	}
+	fetch := func(i int, chunk chunkAt, lo int) (more bool, err error) {
+		if !c.holds(lo, chunk.hi) {
+			return len(c.wanted) > 0, nil
+		}
+		if v, ok := c.files.keeper.get(c.key(i)); ok {
+			c.hand(lo, chunk.hi, v.([]byte))
+		} else if err := c.one(ctx, file, off, i, lo, chunk); err != nil {
+			return false, err
+		}
+		return chunk.hi < c.wanted[len(c.wanted)-1].Hi, nil
+	}
+	if c.chunks == nil {
+		return c.walk(ctx, file, off, n, fetch)
+	}
+	lo := 0
+	for i, chunk := range c.chunks {
+		if more, err := fetch(i, chunk, lo); err != nil || !more {
+			return err
+		}
+		lo = chunk.hi
+	}
+	return fmt.Errorf("%w: the chunks end at cell %d of %d", ErrCorrupt, lo, c.cells)
+}
+
+// walk reads the sizes of one chunk after the other from the file and calls do with its number, its place and its first
+// cell, until do says that it needs no more or all cells were seen.
+func (c *chunkJob) walk(ctx context.Context, file vfs.File, off, n int64, do func(i int, chunk chunkAt, lo int) (more bool, err error)) error {
+	var head [8 + sizesBytes]byte
 	if err := file.ReadAt(ctx, head[:], off); err != nil {
 		return err
 	}
 	count, at, cell := binary.LittleEndian.Uint64(head[:]), int64(8), 0
-	for i := uint64(0); i < count && len(c.wanted) > 0; i++ {
-		sizes := head[8:20]
-		if at > n-12 {
+	for i := uint64(0); i < count; i++ {
+		sizes := head[8:]
+		if at > n-sizesBytes {
 			return fmt.Errorf("%w: chunk %d has no sizes at byte %d", ErrCorrupt, i, at)
 		}
 		if i > 0 {
@@ -198,36 +344,31 @@ func (c *chunkJob) walk(ctx context.Context, file vfs.File, off, n int64) error 
 			}
 		}
 		cellBytes := int(binary.LittleEndian.Uint32(sizes))
-		filtered := int64(binary.LittleEndian.Uint32(sizes[4:])) + int64(binary.LittleEndian.Uint32(sizes[8:])) + 12
+		filtered := int64(binary.LittleEndian.Uint32(sizes[4:])) + int64(binary.LittleEndian.Uint32(sizes[8:])) + sizesBytes
 		if filtered > n-at || cellBytes > (c.cells-cell)*c.width || cellBytes%c.width != 0 {
 			return fmt.Errorf("%w: chunk %d at byte %d holds %d bytes in %d", ErrCorrupt, i, at, cellBytes, filtered)
 		}
-		lo, hi := cell, cell+cellBytes/c.width
-		if c.some(lo, hi) {
-			if err := c.one(ctx, file, off+at, int(filtered), lo, hi); err != nil {
-				return err
-			}
-			if hi >= c.wanted[len(c.wanted)-1].Hi {
-				return nil
-			}
+		hi := cell + cellBytes/c.width
+		if more, err := do(int(i), chunkAt{at, filtered, hi}, cell); err != nil || !more {
+			return err
 		}
 		at, cell = at+filtered, hi
 	}
-	if len(c.wanted) > 0 {
+	if cell < c.cells {
 		return fmt.Errorf("%w: the chunks end at cell %d of %d", ErrCorrupt, cell, c.cells)
 	}
 	return nil
 }
 
-// one fetches a single chunk and unfilters it as a tile of its own.
-func (c *chunkJob) one(ctx context.Context, file vfs.File, at int64, filtered, lo, hi int) error {
-	disk, err := c.room(&c.disk, 8+filtered)
+// one fetches a single chunk of the tile at off and unfilters it as a tile of its own.
+func (c *chunkJob) one(ctx context.Context, file vfs.File, off int64, i, lo int, chunk chunkAt) error {
+	disk, err := c.room(&c.disk, 8+int(chunk.filtered))
 	if err != nil {
 		return err
 	}
 	binary.LittleEndian.PutUint64(disk, 1)
-	if err := file.ReadAt(ctx, disk[8:], at); err != nil {
+	if err := file.ReadAt(ctx, disk[8:], off+chunk.at); err != nil {
 		return err
 	}
-	return c.deliver(lo, hi, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+	return c.deliver(i, lo, chunk.hi, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
 }

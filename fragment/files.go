@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"azulejo/format"
+	"azulejo/internal/cache"
 	"azulejo/internal/pool"
 	"azulejo/vfs"
 )
@@ -15,23 +16,61 @@ import (
 type Files struct {
 	// Budget bounds the bytes of lent tiles; nil means no limit.
 	Budget *pool.Budget
+	keeper keeper
 
 	mu sync.Mutex
-	// open is guarded by mu.
-	open map[fileKey]vfs.File
+	// files is guarded by mu.
+	files map[fileKey]*openFile
 }
+
+// Keep makes reads take cells from a cache and put there what is read again; to be called before the first read.
+func (s *Files) Keep(c *cache.Cache) { s.keeper.cache = c }
 
 type fileKey struct {
 	field *Field
 	kind  format.FileKind
 }
 
+// openFile is a file that is opened at first use.
+type openFile struct {
+	mu sync.Mutex
+	// file is guarded by mu.
+	file vfs.File
+}
+
 // get returns an open file, opening it at first use.
 func (s *Files) get(ctx context.Context, f *Field, kind format.FileKind) (vfs.File, error) {
-	key := fileKey{f, kind}
-	if file := s.known(key, nil); file != nil {
-		return file, nil
+	o := s.entry(fileKey{f, kind})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.file != nil {
+		return o.file, nil
 	}
+	file, err := f.open(ctx, kind)
+	if err != nil {
+		return nil, err // the next one tries again: this one's query may only have been called off
+	}
+	o.file = file
+	return file, nil
+}
+
+// entry returns what stands for a file, making it at first use.
+func (s *Files) entry(key fileKey) *openFile {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.files[key]
+	if o == nil {
+		if s.files == nil {
+			s.files = make(map[fileKey]*openFile)
+		}
+		o = &openFile{}
+		s.files[key] = o
+	}
+	return o
+}
+
+// open opens one of the field's data files and holds its size against the metadata.
+func (f *Field) open(ctx context.Context, kind format.FileKind) (vfs.File, error) {
 	file, err := f.r.fs.Open(ctx, f.uri(kind))
 	if err != nil {
 		return nil, err
@@ -40,34 +79,18 @@ func (s *Files) get(ctx context.Context, f *Field, kind format.FileKind) (vfs.Fi
 		file.Close() // best effort: it was only opened
 		return nil, f.r.corrupt("file %s has %d bytes instead of %d", f.uri(kind), file.Size(), want[len(want)-1])
 	}
-	if first := s.known(key, file); first != file {
-		file.Close() // best effort: another goroutine opened it too
-		return first, nil
-	}
 	return file, nil
-}
-
-// known returns the open file of a key; when there is none it keeps file, unless that is nil.
-func (s *Files) known(key fileKey, file vfs.File) vfs.File {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if first := s.open[key]; first != nil || file == nil {
-		return first
-	}
-	if s.open == nil {
-		s.open = make(map[fileKey]vfs.File)
-	}
-	s.open[key] = file
-	return file
 }
 
 // Close closes every file. No read may be under way.
 func (s *Files) Close() error {
 	var errs []error
-	for _, file := range s.open {
-		errs = append(errs, file.Close())
+	for _, o := range s.files {
+		if o.file != nil {
+			errs = append(errs, o.file.Close())
+		}
 	}
-	s.open = nil
+	s.files = nil
 	return errors.Join(errs...)
 }
 

@@ -74,6 +74,13 @@ const (
 // one read. The field must have been loaded.
 func (f *Field) Read(ctx context.Context, files *Files, tiles []uint64, parts Parts, use func(i int, t *Tile) (keep bool, err error)) error {
 	for i := 0; i < len(tiles); {
+		if t := f.kept(files, tiles[i], parts); t != nil {
+			if _, err := use(i, t); err != nil {
+				return err
+			}
+			i++
+			continue
+		}
 		n := f.together(tiles[i:], parts)
 		if err := f.readRun(ctx, files, tiles[i:i+n], parts, i, use); err != nil {
 			return err
@@ -85,6 +92,9 @@ func (f *Field) Read(ctx context.Context, files *Files, tiles []uint64, parts Pa
 
 // ReadTile reads the wanted parts of one tile; the caller releases it.
 func (f *Field) ReadTile(ctx context.Context, files *Files, tile uint64, parts Parts) (*Tile, error) {
+	if t := f.kept(files, tile, parts); t != nil {
+		return t, nil
+	}
 	var out *Tile
 	err := f.readRun(ctx, files, []uint64{tile}, parts, 0, func(_ int, t *Tile) (bool, error) {
 		out = t
@@ -165,6 +175,7 @@ func (f *Field) readRun(ctx context.Context, files *Files, tiles []uint64, parts
 		if err != nil {
 			err = f.tileError(tile, err)
 		} else {
+			f.keep(files, tile, parts, t)
 			keep, err = use(first+i, t)
 		}
 		if !keep || err != nil {
@@ -305,6 +316,11 @@ func (f *Field) ReadInto(ctx context.Context, files *Files, kind format.FileKind
 	}
 	p := f.places.Load()
 	for i := 0; i < len(tiles); {
+		if v, ok := files.keeper.get(f.chunkKey(kind, tiles[i], wholeTile)); ok {
+			copy(dst(i), v.([]byte))
+			i++
+			continue
+		}
 		n := f.together(tiles[i:], parts)
 		start, _ := p.extent(kind, tiles[i])
 		last, lastBytes := p.extent(kind, tiles[i+n-1])
@@ -314,8 +330,12 @@ func (f *Field) ReadInto(ctx context.Context, files *Files, kind format.FileKind
 		}
 		for end := i + n; i < end; i++ {
 			off, size := p.extent(kind, tiles[i])
+			room := dst(i)
 			if err = ctx.Err(); err == nil {
-				err = codec.Reverse(dst(i), disk.B[off-start:][:size])
+				err = codec.Reverse(room, disk.B[off-start:][:size])
+			}
+			if key := f.chunkKey(kind, tiles[i], wholeTile); err == nil && files.keeper.wants(key, len(room)) {
+				files.keeper.put(key, clone(room), len(room))
 			}
 			if err != nil {
 				err = f.tileError(tiles[i], err)

@@ -193,7 +193,7 @@ func (r *reading) aggregatePiece(ctx context.Context, p *densePlan, u *denseUnit
 		defer tile.Release()
 	}
 	for i := range piece.boxes {
-		one := pieces{piece.frag, piece.tile, piece.boxes[i : i+1]}
+		one := pieces{frag: piece.frag, tile: piece.tile, boxes: piece.boxes[i : i+1]}
 		if err := r.aggregateBox(ctx, p, u, &one, sums, tile, verdict); err != nil {
 			return err
 		}

@@ -194,7 +194,8 @@ func makeWorld(t *testing.T, s *schema.Array, writes []worldWrite) *array.Array 
 		_, err = Submit(ctx, a, q)
 		check(t, err)
 	}
-	a, err := array.Open(ctx, fs, "mem://w", array.Latest())
+	// A small cache, so that later questions meet what earlier ones left there, and what they pushed out.
+	a, err := array.Open(ctx, fs, "mem://w", array.Latest(), array.WithCache(array.NewCache(16<<10)))
 	check(t, err)
 	return a
 }

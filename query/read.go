@@ -73,6 +73,7 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 		r.threads = runtime.GOMAXPROCS(0)
 	}
 	r.files.Budget = q.Budget
+	r.files.Keep(a.Kept())
 	if err := r.checkLayout(); err != nil {
 		return nil, err
 	}

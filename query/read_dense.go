@@ -309,7 +309,7 @@ func (j *denseJob) copyFixed(ctx context.Context, unit int, o *outField, kind fo
 	}
 	for _, piece := range j.piecesOf(unit, o) {
 		var source *fragment.Field
-		if piece.frag != nil {
+		if piece.frag != nil && !piece.none {
 			var err error
 			if source, err = fieldIn(piece.frag.Reader, &o.Field); err != nil {
 				return err

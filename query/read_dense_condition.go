@@ -1,11 +1,13 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 
 	"azulejo/condition"
 	"azulejo/datatype"
+	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/schema"
 )
@@ -23,11 +25,12 @@ func (j *denseJob) evaluate(ctx context.Context) error {
 	fillCells(mask, []byte{1})
 	j.mask = mask
 	return parallel(ctx, j.threads, len(j.units), func(ctx context.Context, i int) error {
-		for _, piece := range j.shown[i] {
+		for k := range j.shown[i] {
+			piece := &j.shown[i][k]
 			if piece.frag == nil {
 				continue
 			}
-			if err := j.evaluatePiece(ctx, &j.units[i], &piece); err != nil {
+			if err := j.evaluatePiece(ctx, &j.units[i], piece); err != nil {
 				return err
 			}
 		}
@@ -47,6 +50,7 @@ func (j *denseJob) evaluatePiece(ctx context.Context, u *denseUnit, piece *piece
 		for _, c := range sink.copies {
 			c.fill(j.mask, []byte{0})
 		}
+		piece.none = true
 		return nil
 	}
 	cells, err := j.lend(to - from)
@@ -59,6 +63,7 @@ func (j *denseJob) evaluatePiece(ctx context.Context, u *denseUnit, piece *piece
 		return err
 	}
 	sink.Take(from, to, cells.b.B)
+	piece.none = bytes.IndexByte(cells.b.B, 1) < 0
 	return nil
 }
 
@@ -81,9 +86,13 @@ func (r *reading) conditionOn(ctx context.Context, p *densePlan, u *denseUnit, p
 	fields := r.cond.Fields()
 	cols := make([]condition.Column, len(fields))
 	var tiles []*fragment.Tile
+	var buffers []lent
 	defer func() {
 		for _, t := range tiles {
 			t.Release()
+		}
+		for i := range buffers {
+			r.giveBack(&buffers[i])
 		}
 	}()
 	for k := range fields {
@@ -100,12 +109,33 @@ func (r *reading) conditionOn(ctx context.Context, p *densePlan, u *denseUnit, p
 			cols[k].Missing = true
 			continue
 		}
-		t, err := source.ReadTile(ctx, &r.files, piece.tile, fragment.Everything)
-		if err != nil {
+		if f.Var() {
+			t, err := source.ReadTile(ctx, &r.files, piece.tile, fragment.Everything)
+			if err != nil {
+				return err
+			}
+			tiles = append(tiles, t)
+			cols[k] = tileColumn(t, f, from, to)
+			continue
+		}
+		read := func(kind format.FileKind, width int) ([]byte, error) {
+			b, err := r.lend((to - from) * width)
+			if err != nil {
+				return nil, err
+			}
+			buffers = append(buffers, b)
+			return b.b.B, source.Cells(ctx, &r.files, piece.tile, kind, fragment.Run{Lo: from, Hi: to}, b.b.B)
+		}
+		if cols[k].Data, err = read(format.FixedFile, f.CellSize()); err != nil {
 			return err
 		}
-		tiles = append(tiles, t)
-		cols[k] = tileColumn(t, f, from, to)
+		if f.Nullable && !source.Nullable {
+			cols[k].Validity = bytes.Repeat([]byte{1}, to-from)
+		} else if f.Nullable {
+			if cols[k].Validity, err = read(format.ValidityFile, 1); err != nil {
+				return err
+			}
+		}
 	}
 	return r.cond.Evaluate(cols, mask)
 }

@@ -415,6 +415,8 @@ type pieces struct {
 	frag  *denseFragment
 	tile  uint64
 	boxes []denseBox
+	// none says that no cell of them satisfies the condition, so that none has to be read.
+	none bool
 }
 
 // visible tells which fragment every cell of a unit comes from: the newest that has it and is usable. As in libtiledb, a
@@ -447,7 +449,7 @@ func (p *densePlan) visible(u *denseUnit, usable func(f *denseFragment) bool) []
 			left = append(left, rest[i].without(&inner)...)
 		}
 		if len(mine) > 0 {
-			out = append(out, pieces{f, p.grid.TileIndex(f.tiles, u.tile), mine})
+			out = append(out, pieces{frag: f, tile: p.grid.TileIndex(f.tiles, u.tile), boxes: mine})
 			rest = left
 		}
 	}

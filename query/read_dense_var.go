@@ -87,7 +87,7 @@ func (j *denseJob) measureUnit(ctx context.Context, i int, v *varField, o *outFi
 	u := &j.units[i]
 	for _, piece := range j.piecesOf(i, o) {
 		p := varPiece{pieces: piece}
-		if piece.frag != nil {
+		if piece.frag != nil && !piece.none {
 			var err error
 			if p.source, err = fieldIn(piece.frag.Reader, &o.Field); err != nil {
 				return err

@@ -138,6 +138,9 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	for _, s := range slabs {
 		s.axes = axes
 		s.dedup = dedup && r.countVersions(s.tiles) > 1
+		if s.dedup {
+			r.separate(s)
+		}
 		s.times = !r.schema.AllowsDups && (s.dedup || r.q.Versions != NewestVersions) && r.timed(s)
 		s.sort = ordered || s.dedup
 		if layout != schema.Unordered && layout != schema.GlobalOrder {
@@ -153,13 +156,81 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	return nil
 }
 
-// dropHopeless leaves out the tiles without a cell that satisfies the condition or that was not deleted. Where newer cells hide older ones they
-// must stay.
+// separate looks at the bounding boxes of a slab with tiles of several fragments. A hopeless tile stays only when it meets
+// a tile that is not, whose cells it may hide; and when no two tiles meet that may hold versions of one cell, the slab
+// needs no search for them.
+func (r *reading) separate(s *slab) {
+	boxes := r.keyBoxes(s.tiles)
+	byLo := make([]int, len(s.tiles))
+	for i := range byLo {
+		byLo[i] = i
+	}
+	slices.SortFunc(byLo, func(x, y int) int { return compareKeys(boxes[x][0].lo, boxes[y][0].lo) })
+	// hides tells of hopeless tiles whether they meet one that is not. open are the tiles that reach to the place looked at.
+	hides, dedup := make([]bool, len(s.tiles)), false
+	var open []int
+	for _, i := range byLo {
+		open = slices.DeleteFunc(open, func(k int) bool { return boxes[k][0].hi < boxes[i][0].lo })
+		for _, k := range open {
+			x, y := s.tiles[i], s.tiles[k]
+			if x.hopeless() && y.hopeless() || x.frag == y.frag && !r.fragments[x.frag].Footer().HasTimestamps || !meetBoxes(boxes[i], boxes[k]) {
+				continue
+			}
+			dedup, hides[i], hides[k] = true, true, true
+		}
+		if r.fragments[s.tiles[i].frag].Footer().HasTimestamps {
+			dedup = true // versions of a cell may lie in one tile
+		}
+		open = append(open, i)
+	}
+	s.dedup = dedup
+	s.drop(func(i int) bool { return s.tiles[i].hopeless() && !hides[i] })
+}
+
+// keyBoxes returns the bounding boxes of tiles by dimension. Texts have the keys of their first bytes, so that boxes that
+// do not meet are apart, but others need not meet.
+func (r *reading) keyBoxes(tiles []*tileRef) [][]span {
+	n := len(r.axes)
+	all, boxes := make([]span, n*len(tiles)), make([][]span, len(tiles))
+	for i, t := range tiles {
+		boxes[i] = all[i*n:][:n:n]
+		for d := range r.axes {
+			box := r.fragments[t.frag].Box(t.tile, d)
+			if dim := &r.schema.Domain.Dimensions[d]; dim.Var() {
+				boxes[i][d] = span{textKey(box.Lo), textKey(box.Hi)}
+			} else {
+				kind := dim.Type.Kind()
+				boxes[i][d] = span{keyOf(kind, box.Lo), keyOf(kind, box.Hi)}
+			}
+		}
+	}
+	return boxes
+}
+
+// meetBoxes reports whether two boxes have a place in common.
+func meetBoxes(a, b []span) bool {
+	for d := range a {
+		if a[d].hi < b[d].lo || b[d].hi < a[d].lo {
+			return false
+		}
+	}
+	return true
+}
+
+// hopeless reports whether a tile has no cell that satisfies the condition and was not deleted.
+func (t *tileRef) hopeless() bool { return t.verdict == condition.None || t.dead }
+
+// dropHopeless leaves out the hopeless tiles. Where newer cells hide older ones they must stay.
 func (s *slab) dropHopeless() {
+	s.drop(func(i int) bool { return s.tiles[i].hopeless() })
+}
+
+// drop leaves out tiles, given by their numbers.
+func (s *slab) drop(out func(i int) bool) {
 	kept := make([]*tileRef, 0, len(s.tiles))
 	s.cells = 0
-	for _, t := range s.tiles {
-		if t.verdict == condition.None || t.dead {
+	for i, t := range s.tiles {
+		if out(i) {
 			t.shared.drop()
 			continue
 		}

@@ -113,9 +113,6 @@ func loadSettings(args []string) (config.Config, error) {
 	return config.Load(string(text), environment(), flags)
 }
 
-// cacheBytes is what the cache of schemas and fragment footers may hold.
-const cacheBytes = 64 << 20
-
 // server is a server before and while it serves.
 type server struct {
 	settings config.Config
@@ -170,7 +167,7 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: cacheBytes, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory})
+	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: s.settings.CacheMemory, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory})
 	if err := s.vault.Recover(ctx); err != nil {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
 	}
@@ -181,6 +178,7 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	metrics := web.NewMetrics()
+	metrics.Registry().MustRegister(web.NewCacheMetrics(s.vault.CacheCounts))
 	table := slices.Concat(operations.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
 	s.web, err = web.New(web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}, table)

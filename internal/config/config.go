@@ -33,6 +33,7 @@ type Config struct {
 	MaxMessageBody  int64 // bytes of a Cap'n Proto request body with its cell data
 	QueryMemory     int64 // bytes one query may hold
 	TotalMemory     int64 // bytes all running queries may hold together
+	CacheMemory     int64 // bytes of decoded schemas, footers and cells to keep, 0 for none
 	PasswordHashers int   // password hashes computed at once, each takes 19 MiB
 	Demo            bool  // load the demonstration data at start
 
@@ -93,6 +94,8 @@ var settings = []Setting{
 		set: size(func(c *Config) *int64 { return &c.QueryMemory })},
 	{Key: "total-memory", Default: "4GiB", Help: "memory that all running queries may hold together",
 		set: size(func(c *Config) *int64 { return &c.TotalMemory })},
+	{Key: "cache-memory", Default: "64MiB", Help: "memory for decoded schemas, footers and cells of immutable files, 0 to keep none",
+		set: size(func(c *Config) *int64 { return &c.CacheMemory })},
 	{Key: "password-hashers", Default: "2", Help: "password hashes computed at once, each takes 19 MiB",
 		set: integer(func(c *Config) *int { return &c.PasswordHashers })},
 	{Key: "demo", Default: "false", Help: "load the demonstration data at start",

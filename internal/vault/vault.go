@@ -31,7 +31,7 @@ type Vault struct {
 
 // Limits bound what queries may hold.
 type Limits struct {
-	// CacheBytes is what the cache of schemas and fragment footers may hold.
+	// CacheBytes is what the cache of schemas, fragment footers and cells may hold; 0 switches it off.
 	CacheBytes int64
 	// QueryBytes is what one query may hold, TotalBytes all that run at once.
 	QueryBytes, TotalBytes int64
@@ -40,6 +40,13 @@ type Limits struct {
 // New returns the vault over a catalogue whose assets lie in fs.
 func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
 	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks()}
+}
+
+// CacheCounts returns the counters of the cache by what is kept: "description" for schemas, footers and what belongs to
+// them, "cells" for parts of tiles.
+func (v *Vault) CacheCounts() map[string]array.CacheCounts {
+	descriptions, cells := v.cache.Counts()
+	return map[string]array.CacheCounts{"description": descriptions, "cells": cells}
 }
 
 // permit refuses a grant that is for another asset, for none of the actions, or for a part of the asset.

@@ -1,4 +1,6 @@
 """Reads beyond the plain slice: conditions, aggregates, orders, many ranges, small buffers, time travel."""
+import os
+import shutil
 import tempfile
 
 import numpy as np
@@ -369,6 +371,62 @@ class TimeTravel(Scenario):
             same(np.sort(a[:]["x"]), np.array([1, 2, 3, 4], np.int32))
 
 
+class BesideAWarmServer(Scenario):
+    """Another process writes, consolidates, vacuums, evolves and replaces an array while the server has read it: every
+    open sees what is there, and never cells of an array that stood at the place before."""
+
+    ways = ("theirs",)
+    modes = ("local", "server")
+
+    def create(self, directory, tile):
+        domain = tiledb.Domain(tiledb.Dim("x", domain=(0, 9999), tile=tile, dtype=np.int32), tiledb.Dim("y", domain=(0, 9), tile=10, dtype=np.int32))
+        attrs = [tiledb.Attr("a", dtype=np.int64, filters=tiledb.FilterList([tiledb.ZstdFilter()]))]
+        tiledb.Array.create(directory, tiledb.ArraySchema(domain=domain, attrs=attrs))
+
+    def write(self, uri, ctx):
+        self.create(uri, 1000)
+
+    def put(self, rows, value):
+        with tiledb.open(self.place, "w") as a:
+            a[rows, :] = np.full((rows.stop - rows.start, 10), value, np.int64)
+        self.want[rows] = value
+
+    def look(self, uri, ctx):
+        """Reads small and large, each often enough for a cache to keep what is read."""
+        for _ in range(3):
+            with tiledb.open(uri, ctx=ctx) as a:
+                same(a[4321:4324, 5:6]["a"].ravel(), self.want[4321:4324], "window")
+                same(a[:]["a"], np.repeat(self.want, 10).reshape(-1, 10), "all")
+
+    def check(self, uri, ctx):
+        self.place = os.path.join(self.site.dir, "theirs", type(self).__name__.lower())
+        fill = np.iinfo(np.int64).min
+        self.want = np.full(10000, fill)
+        if not uri.startswith("tiledb://") and self.site.mode != "local":
+            return
+        for k in range(3):
+            self.put(slice(1000 * k, 9000), 100 + k)
+            self.look(uri, ctx)
+        tiledb.consolidate(self.place)
+        self.look(uri, ctx)
+        tiledb.vacuum(self.place)
+        self.look(uri, ctx)
+        evolution = tiledb.ArraySchemaEvolution(tiledb.default_ctx())
+        evolution.add_attribute(tiledb.Attr("late", dtype=np.int32))
+        evolution.array_evolve(self.place)
+        with tiledb.open(uri, ctx=ctx) as a:
+            assert a.schema.nattr == 2, a.schema
+        for tile in (500, 2500):
+            shutil.rmtree(self.place)
+            self.create(self.place, tile)
+            self.want = np.full(10000, fill)
+            self.look(uri, ctx)
+            self.put(slice(4000, 5000), tile)
+            self.look(uri, ctx)
+            with tiledb.open(uri, ctx=ctx) as a:
+                assert a.schema.domain.dim("x").tile == tile and a.schema.nattr == 1, a.schema
+
+
 if __name__ == "__main__":
     main([Conditions, NullConditions, DenseConditions, Aggregates, DenseAggregates, SmallBuffers, FixedBuffersDense, FixedBuffersSparse, TextInSmallBuffers, Orders, HilbertOrder,
-          ManyRangesDense, RandomOverlaps, TimeTravel])
+          ManyRangesDense, RandomOverlaps, TimeTravel, BesideAWarmServer])
