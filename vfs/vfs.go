@@ -142,6 +142,21 @@ func RemoveEmpty(ctx context.Context, fs FS, dir string) error {
 	return nil
 }
 
+// Renamer is implemented by backends that can give a directory another name at one moment.
+type Renamer interface {
+	// Rename gives a directory with all that is in it a name that must be free, durably; parents of that name are made. The
+	// error wraps ErrNotExist, ErrExist, or errors.ErrUnsupported where the two names are too far apart for that.
+	Rename(ctx context.Context, from, to string) error
+}
+
+// Rename renames a directory; the error wraps errors.ErrUnsupported on backends that cannot do it at one moment.
+func Rename(ctx context.Context, fs FS, from, to string) error {
+	if r, ok := fs.(Renamer); ok {
+		return r.Rename(ctx, from, to)
+	}
+	return &Error{Op: "rename", URI: from, Err: errors.ErrUnsupported}
+}
+
 // Near is implemented by backends that can answer without a round trip over a network, so that asking for several things
 // at once saves no time.
 type Near interface {

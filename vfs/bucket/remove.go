@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"azulejo/vfs"
 )
 
 const (
@@ -29,28 +31,29 @@ func (s *FS) Remove(ctx context.Context, uri string) error {
 	if err != nil {
 		return fault("remove", uri, err)
 	}
-	steps := [4][]string{3: {key}}
-	var schema string // the last schema seen
+	steps := [4][]string{vfs.Data: {key}}
+	older := []string(nil)
+	schema := "" // the last one seen
 	err = s.items(ctx, bucket, key+"/", true, func(it Item) {
-		dir, _, _ := cutLast(it.Key)
-		step := stepOf(it.Key)
-		if step == 0 {
-			if before, _, _ := cutLast(schema); schema != "" && before != dir {
-				steps[1] = append(steps[1], schema)
-			} else if schema != "" {
-				steps[0] = append(steps[0], schema)
-			}
-			schema = it.Key
+		step := vfs.StageOf(it.Key)
+		if step != vfs.Schema {
+			steps[step] = append(steps[step], it.Key)
 			return
 		}
-		steps[step] = append(steps[step], it.Key)
+		if schema != "" && folder(schema) == folder(it.Key) {
+			older = append(older, schema)
+		} else if schema != "" {
+			steps[vfs.Identity] = append(steps[vfs.Identity], schema)
+		}
+		schema = it.Key
 	})
 	if err != nil {
 		return fault("remove", uri, err)
 	}
 	if schema != "" {
-		steps[1] = append(steps[1], schema)
+		steps[vfs.Identity] = append(steps[vfs.Identity], schema)
 	}
+	steps[vfs.Schema] = older
 	for _, keys := range steps {
 		if err := s.delete(ctx, bucket, keys); err != nil {
 			return fault("remove", uri, err)
@@ -59,30 +62,8 @@ func (s *FS) Remove(ctx context.Context, uri string) error {
 	return nil
 }
 
-// stepOf returns the step of Remove, counted from 0, in which an object goes; all schemas have 0 here.
-func stepOf(key string) int {
-	dir, name, _ := cutLast(key)
-	_, parent, _ := cutLast(dir)
-	switch {
-	case parent == "__schema":
-		return 0
-	case name == "__array_schema.tdb", name == "__tiledb_group.tdb", parent == "__group":
-		return 1
-	case parent == "__commits", strings.HasSuffix(name, ".ok"):
-		return 2
-	default:
-		return 3
-	}
-}
-
-// cutLast cuts a key at its last slash; without one dir is empty.
-func cutLast(key string) (dir, name string, found bool) {
-	i := strings.LastIndexByte(key, '/')
-	if i < 0 {
-		return "", key, false
-	}
-	return key[:i], key[i+1:], true
-}
+// folder is a key up to its last slash.
+func folder(key string) string { return key[:strings.LastIndexByte(key, '/')+1] }
 
 func (s *FS) delete(ctx context.Context, bucket string, keys []string) error {
 	group, ctx := errgroup.WithContext(ctx)

@@ -18,7 +18,7 @@ var ErrInjected = errors.New("injected fault")
 type Op struct {
 	// N counts the operations of the file system from 0.
 	N int
-	// Kind is list, open, read, create, write, commit, mkdir, remove or rmdir.
+	// Kind is list, open, read, create, write, commit, mkdir, remove, rmdir or rename.
 	Kind string
 	URI  string
 }
@@ -83,6 +83,7 @@ type FS struct {
 var (
 	_ vfs.FS           = (*FS)(nil)
 	_ vfs.EmptyRemover = (*FS)(nil)
+	_ vfs.Renamer      = (*FS)(nil)
 )
 
 // New returns inner with the faults of plan; a nil plan passes everything.
@@ -174,6 +175,11 @@ func (s *FS) MakeDir(ctx context.Context, dir string) error {
 // RemoveEmpty implements vfs.EmptyRemover.
 func (s *FS) RemoveEmpty(ctx context.Context, dir string) error {
 	return s.run("rmdir", dir, func() error { return vfs.RemoveEmpty(ctx, s.inner, dir) })
+}
+
+// Rename implements vfs.Renamer.
+func (s *FS) Rename(ctx context.Context, from, to string) error {
+	return s.run("rename", from, func() error { return vfs.Rename(ctx, s.inner, from, to) })
 }
 
 // Remove implements vfs.FS. Torn removes every other entry of a directory.

@@ -41,6 +41,7 @@ var (
 	_ vfs.FS           = (*FS)(nil)
 	_ vfs.Batcher      = (*FS)(nil)
 	_ vfs.EmptyRemover = (*FS)(nil)
+	_ vfs.Renamer      = (*FS)(nil)
 	_ vfs.Near         = (*FS)(nil)
 )
 

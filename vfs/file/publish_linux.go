@@ -44,3 +44,12 @@ func renameNew(from, to string) error {
 	}
 	return err
 }
+
+// renameDir renames a directory, unless the new name is taken.
+func renameDir(from, to string) error {
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE)
+	if err == unix.EINVAL || err == unix.ENOSYS || err == unix.EOPNOTSUPP {
+		return renameLate(from, to)
+	}
+	return err
+}

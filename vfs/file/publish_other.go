@@ -15,3 +15,6 @@ func linkNameless(*os.File, string) error { return errors.ErrUnsupported }
 
 // renameNew renames a file, unless the new name is taken.
 func renameNew(from, to string) error { return linkNew(from, to) }
+
+// renameDir renames a directory, unless the new name is taken.
+func renameDir(from, to string) error { return renameLate(from, to) }

@@ -19,6 +19,7 @@ import (
 var (
 	errIsDir  = errors.New("is a directory")
 	errClosed = errors.New("already closed")
+	errInside = errors.New("a directory cannot go into itself")
 )
 
 // FS is a file system in memory. It is safe for concurrent use. Any URI is a path; empty parts of it do not count.
@@ -31,6 +32,7 @@ type FS struct {
 var (
 	_ vfs.FS           = (*FS)(nil)
 	_ vfs.EmptyRemover = (*FS)(nil)
+	_ vfs.Renamer      = (*FS)(nil)
 	_ vfs.Near         = (*FS)(nil)
 )
 
@@ -190,6 +192,36 @@ func (s *FS) remove(ctx context.Context, op, uri string, ok func(*node) bool) er
 	if n := parent.children[name]; n != nil && ok(n) {
 		delete(parent.children, name)
 	}
+	return nil
+}
+
+// Rename implements vfs.Renamer.
+func (s *FS) Rename(ctx context.Context, from, to string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	path, name := parts(from), parts(to)
+	if len(path) == 0 || len(name) == 0 {
+		return fault(ctx, "rename", from, errIsDir)
+	}
+	n, last := s.find(path), path[len(path)-1]
+	if n == nil || n.children == nil {
+		return fault(ctx, "rename", from, vfs.ErrNotExist)
+	}
+	if s.find(name) != nil {
+		return fault(ctx, "rename", to, vfs.ErrExist)
+	}
+	if len(name) > len(path) && slices.Equal(name[:len(path)], path) {
+		return fault(ctx, "rename", to, errInside)
+	}
+	if err := fault(ctx, "rename", from, nil); err != nil {
+		return err
+	}
+	dir := s.dir(name[:len(name)-1])
+	if dir == nil {
+		return fault(ctx, "rename", to, vfs.ErrExist)
+	}
+	delete(s.find(path[:len(path)-1]).children, last)
+	dir.children[name[len(name)-1]] = n
 	return nil
 }
 

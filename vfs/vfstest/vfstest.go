@@ -61,6 +61,7 @@ func tests() []conformance {
 		{"make directory", testMakeDir},
 		{"remove", testRemove},
 		{"remove empty", testRemoveEmpty},
+		{"rename", testRename},
 		{"names", testNames},
 		{"large file", testLarge},
 		{"abort of a large file", testLargeAbort},
@@ -323,6 +324,29 @@ func testRemoveEmpty(t *testing.T, fs vfs.FS, root string) {
 	must(t, vfs.RemoveEmpty(ctx, fs, dir))
 	must(t, vfs.RemoveEmpty(ctx, fs, dir))
 	wantNames(t, fs, root)
+}
+
+// testRename is for backends that rename; others say that they do not.
+func testRename(t *testing.T, fs vfs.FS, root string) {
+	ctx := context.Background()
+	for _, n := range []string{"d/x", "d/e/y", "f", "g/z"} {
+		must(t, vfs.WriteAll(ctx, fs, vfs.Join(root, n), []byte(n)))
+	}
+	err := vfs.Rename(ctx, fs, vfs.Join(root, "d"), vfs.Join(root, "new/parent/d"))
+	if errors.Is(err, errors.ErrUnsupported) {
+		wantNames(t, fs, root, "d/", "f", "g/")
+		return
+	}
+	must(t, err)
+	wantNames(t, fs, root, "f", "g/", "new/")
+	wantNames(t, fs, vfs.Join(root, "new/parent/d"), "e/", "x")
+	wantErr(t, vfs.Rename(ctx, fs, vfs.Join(root, "d"), vfs.Join(root, "h")), vfs.ErrNotExist)
+	wantErr(t, vfs.Rename(ctx, fs, vfs.Join(root, "f"), vfs.Join(root, "h")), vfs.ErrNotExist)
+	wantErr(t, vfs.Rename(ctx, fs, vfs.Join(root, "new"), vfs.Join(root, "g")), vfs.ErrExist)
+	if err := vfs.Rename(ctx, fs, vfs.Join(root, "new"), vfs.Join(root, "new/parent/below")); err == nil {
+		t.Error("a directory went into itself")
+	}
+	wantNames(t, fs, root, "f", "g/", "new/")
 }
 
 func testNames(t *testing.T, fs vfs.FS, root string) {
