@@ -4,7 +4,7 @@
 // An array exists when it has a schema file, and a fragment when it has a commit file; both are written last and appear
 // whole, so that whatever breaks before leaves nothing half visible. What a broken write leaves behind, a fragment's
 // folder without a commit or an enumeration that no schema names, is never read and is not swept up here: another
-// process may still be writing it. Consolidation removes what is old enough.
+// process may still be writing it. Package consolidate removes what its own interrupted work left.
 //
 // An open Array is a snapshot: the schemas, commits and fragments that count at a time. Files never change, so a
 // snapshot stays readable until a vacuum removes its files. What this build cannot read correctly is refused with

@@ -184,7 +184,8 @@ func TestCreateWriteReopen(t *testing.T) {
 	if err != nil || string(e.Label(1)) != "green" {
 		t.Errorf("enumeration %v, %v", e, err)
 	}
-	infos := a.FragmentInfos()
+	infos, err := a.FragmentInfos(ctx)
+	must(t, err)
 	if len(infos) != 2 || infos[0].NumTiles != 2 || infos[0].NumCells != 5 || infos[0].Path != "__fragments/"+infos[0].Name {
 		t.Errorf("%+v", infos)
 	}

@@ -272,6 +272,9 @@ func (d *directory) visible(ctx context.Context, all map[string]located, at Inte
 		return at.Contains(n.Start, n.End)
 	}
 	hidden, err := d.hidden(ctx, counts)
+	if err == nil {
+		err = d.hidePending(ctx, hidden, all, counts)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -55,7 +55,7 @@ func FuzzOpen(f *testing.F) {
 			_, _ = a.Schemas(ctx)
 			_, _ = a.WithEnumerations(ctx, a.Schema)
 			a.NonEmptyDomain()
-			a.FragmentInfos()
+			_, _ = a.FragmentInfos(ctx)
 		}
 		_, _ = array.Check(ctx, fs, uri, func(array.Damage) {})
 	})

@@ -1,6 +1,8 @@
 package array
 
 import (
+	"context"
+
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -22,31 +24,42 @@ type FragmentInfo struct {
 	NBytes uint64
 	// NonEmptyDomain has one range per dimension; shared, not to be modified.
 	NonEmptyDomain []schema.Range
+	// ConsolidatedMetadata tells whether a consolidated fragment metadata file has its footer.
+	ConsolidatedMetadata bool
 }
 
-// FragmentInfos describes the fragments of the snapshot, oldest first, without reading anything more.
-func (a *Array) FragmentInfos() []FragmentInfo {
+// FragmentInfos describes the fragments of the snapshot, oldest first. It reads consolidated fragment metadata files, and
+// of fragments that were opened through one the metadata file, for its size.
+func (a *Array) FragmentInfos(ctx context.Context) ([]FragmentInfo, error) {
+	merged, err := a.mergedFooters(ctx, a.locations())
+	if err != nil {
+		return nil, classify(err)
+	}
 	infos := make([]FragmentInfo, len(a.fragments))
-	for i, r := range a.fragments {
-		f, n := r.Footer(), r.Name()
+	err = fetchAll(a.FS, len(infos), func(i int) error {
+		r := a.fragments[i]
+		f, n, file := r.Footer(), r.Name(), vfs.Base(r.URI())
+		size, err := r.MetadataBytes(ctx)
 		infos[i] = FragmentInfo{
-			Name: vfs.Base(r.URI()), Path: r.URI()[len(a.URI)+1:], Start: n.Start, End: n.End, Version: f.Version, Dense: f.Dense,
+			Name: file, Path: r.URI()[len(a.URI)+1:], Start: n.Start, End: n.End, Version: f.Version, Dense: f.Dense,
 			SchemaName: f.SchemaName, NumTiles: f.NumTiles(), NumCells: f.NumCells(), NonEmptyDomain: r.NonEmptyDomain(),
-			NBytes: uint64(f.Start+f.NBytes) + footerLengthBytes(f.Version),
+			NBytes: uint64(size), ConsolidatedMetadata: merged[file] != nil,
 		}
 		for _, sizes := range [][]uint64{f.FileSizes, f.VarSizes, f.ValiditySizes} {
 			for _, s := range sizes {
 				infos[i].NBytes += s
 			}
 		}
-	}
-	return infos
+		return err
+	})
+	return infos, classify(err)
 }
 
-// footerLengthBytes returns the size of the length field that ends a metadata file.
-func footerLengthBytes(version uint32) uint64 {
-	if version < 10 {
-		return 0
+// locations returns where the fragments of the snapshot lie.
+func (a *Array) locations() []located {
+	list := make([]located, len(a.fragments))
+	for i, r := range a.fragments {
+		list[i] = located{Name: r.Name(), file: vfs.Base(r.URI()), path: r.URI()[len(a.URI)+1:]}
 	}
-	return 8
+	return list
 }

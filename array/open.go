@@ -29,6 +29,9 @@ const openTries = 3
 // metadata file, which is mostly compressed lists of numbers.
 const footerMemory = 4
 
+// loneMemory estimates it in multiples of the footer's size for a fragment whose metadata file nobody looked at.
+const loneMemory = 32
+
 // options are what the Options of Open set.
 type options struct {
 	cache      *Cache
@@ -140,9 +143,19 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 			missing = append(missing, i)
 		}
 	}
+	wanted := make([]located, len(missing))
+	for i, m := range missing {
+		wanted[i] = live[m]
+	}
+	var footers footerSet
+	if len(wanted) > parallelOpens { // fewer are read at once, which takes no longer than looking for merged ones
+		if footers, err = a.mergedFooters(ctx, wanted); err != nil {
+			return err
+		}
+	}
 	err = fetchAll(a.FS, len(missing), func(i int) error {
 		var err error
-		a.fragments[missing[i]], err = a.openFragment(ctx, live[missing[i]])
+		a.fragments[missing[i]], err = a.openFragment(ctx, wanted[i], footers[wanted[i].file])
 		return err
 	})
 	if err != nil {
@@ -211,21 +224,37 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 	return live, deletes, err
 }
 
-// openFragment reads the footer of a fragment.
-func (a *Array) openFragment(ctx context.Context, l located) (*fragment.Reader, error) {
+// openFragment reads the footer of a fragment, or takes the one that a consolidated fragment metadata file has of it.
+func (a *Array) openFragment(ctx context.Context, l located, footer []byte) (*fragment.Reader, error) {
 	uri := vfs.Join(a.URI, l.path)
-	r, err := fragment.Open(ctx, a.FS, uri, l.Name, func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }, a.key)
+	r, nBytes, err := a.readFragment(ctx, l, footer)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
 	}
 	if err != nil {
 		return nil, err
 	}
-	f := r.Footer()
-	if first, ok := a.Kept().Put(cache.Description, a.cacheKey(uri), r, footerMemory*(f.Start+f.NBytes)+1024).(*fragment.Reader); ok {
+	if first, ok := a.Kept().Put(cache.Description, a.cacheKey(uri), r, nBytes).(*fragment.Reader); ok {
 		return first, nil
 	}
 	return r, nil
+}
+
+// readFragment makes the reader of a fragment, from its footer when that is not nil; nBytes estimates its memory.
+func (a *Array) readFragment(ctx context.Context, l located, footer []byte) (r *fragment.Reader, nBytes int64, err error) {
+	uri := vfs.Join(a.URI, l.path)
+	schemaOf := func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }
+	if footer != nil {
+		r, err := fragment.OpenLone(a.FS, uri, l.Name, footer, schemaOf, a.key)
+		if !errors.Is(err, format.ErrCorrupt) {
+			return r, loneMemory * int64(len(footer)), err
+		}
+	}
+	if r, err = fragment.Open(ctx, a.FS, uri, l.Name, schemaOf, a.key); err != nil {
+		return nil, 0, err
+	}
+	f := r.Footer()
+	return r, footerMemory*(f.Start+f.NBytes) + 1024, nil
 }
 
 // readable refuses fragments that do not fit the array.

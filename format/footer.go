@@ -3,6 +3,7 @@ package format
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"azulejo/internal/bin"
@@ -54,7 +55,7 @@ type Footer struct {
 	FileSizes, VarSizes, ValiditySizes []uint64
 	// Parts says where in the file the generic tiles begin.
 	Parts Parts
-	// Start is the position of the footer in the file, NBytes its length without the length field behind it.
+	// Start is the position of the footer in the file, or UnknownStart, NBytes its length without the length field behind it.
 	Start, NBytes int64
 
 	tiles        uint64   // number of tiles
@@ -222,7 +223,7 @@ func (d *footerDecoder) decode(nameVersion uint32) (*Footer, error) {
 
 // placed turns an offset in the footer into one in the file.
 func (d *footerDecoder) placed(err error) error {
-	if e, ok := err.(*Error); ok {
+	if e, ok := err.(*Error); ok && d.f.Start != UnknownStart {
 		e.Offset += d.f.Start
 	}
 	return err
@@ -395,6 +396,15 @@ func (f *Footer) settleTiles() error {
 	return nil
 }
 
+// LengthBytes returns the size of the length field behind the footer: 0 before version 10 where the length follows from the
+// schema.
+func (f *Footer) LengthBytes() int64 {
+	if f.Version < 10 && f.Schema.Domain.AllFixed() {
+		return 0
+	}
+	return 8
+}
+
 // Slots returns the fragment's slots.
 func (f *Footer) Slots() Slots { return newSlots(f.Schema, f.Version, f.HasTimestamps, f.HasDeletes) }
 
@@ -422,7 +432,8 @@ func (f *Footer) NumCells() uint64 {
 	return ^uint64(0)
 }
 
-// PartExtent returns the bytes of the file in which the generic tile at a position of Parts lies: up to the next part.
+// PartExtent returns the bytes of the file in which the generic tile at a position of Parts lies: up to the next part, or
+// to the footer; nBytes is -1 when it is not known where that begins.
 func (f *Footer) PartExtent(pos uint64) (start, nBytes int64) {
 	i, found := slices.BinarySearch(f.bounds, pos)
 	if found {
@@ -430,6 +441,9 @@ func (f *Footer) PartExtent(pos uint64) (start, nBytes int64) {
 	}
 	if i >= len(f.bounds) {
 		return int64(pos), 0
+	}
+	if f.bounds[i] == math.MaxUint64 {
+		return int64(pos), -1
 	}
 	return int64(pos), int64(f.bounds[i] - pos)
 }

@@ -35,15 +35,20 @@ type Reader struct {
 	key    *filter.Key
 	footer *format.Footer
 	slots  format.Slots
-	// tail is the end of the metadata file as Open read it, nBytes the file's size.
-	tail   []byte
-	nBytes int64
+	// end is the end of the metadata file: Open reads it, a reader made by OpenLone when it first needs another part.
+	end atomic.Pointer[fileEnd]
 
 	// rtree, processed and fields are made when they are first asked for. Two goroutines may do it at the same time; the first one
 	// to end wins, and what it made is never changed.
 	rtree     atomic.Pointer[format.RTree]
 	processed atomic.Pointer[[]string]
 	fields    []atomic.Pointer[Field]
+}
+
+// fileEnd is the last bytes of a file of size bytes.
+type fileEnd struct {
+	tail []byte
+	size int64
 }
 
 // Open reads the footer of the fragment in folder uri, in one read of the end of its metadata file. schemaOf returns the
@@ -56,35 +61,107 @@ func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf
 		return nil, err
 	}
 	defer file.Close() // best effort: it was only read
-	r.nBytes = file.Size()
 	if err := r.readFooter(ctx, file, schemaOf); err != nil {
 		return nil, format.WithURI(err, r.metadataURI())
 	}
-	if err := r.checkFooter(); err != nil {
+	return r, r.settle()
+}
+
+// OpenLone makes the reader of the fragment in folder uri from its footer, as a consolidated fragment metadata file holds
+// it, without reading anything.
+func OpenLone(fs vfs.FS, uri string, name format.Name, footer []byte, schemaOf func(name string) (*schema.Array, error), key *filter.Key) (*Reader, error) {
+	r := &Reader{fs: fs, uri: uri, name: name, key: key}
+	var err error
+	if r.footer, err = format.DecodeLoneFooter(footer, name.Version, schemaOf); err != nil {
 		return nil, err
+	}
+	return r, r.settle()
+}
+
+// settle checks the footer and makes room for the fields.
+func (r *Reader) settle() error {
+	if err := r.checkFooter(); err != nil {
+		return err
 	}
 	r.slots = r.footer.Slots()
 	r.fields = make([]atomic.Pointer[Field], r.slots.Len())
-	return r, nil
+	return nil
 }
 
 func (r *Reader) readFooter(ctx context.Context, file vfs.File, schemaOf func(name string) (*schema.Array, error)) error {
 	want := int64(tailBytes)
 	for {
-		want = min(want, r.nBytes)
-		r.tail = make([]byte, want)
-		if err := file.ReadAt(ctx, r.tail, r.nBytes-want); err != nil {
+		end, err := readEnd(ctx, file, want)
+		if err != nil {
 			return err
 		}
-		footer, err := format.DecodeFooter(r.tail, r.nBytes, r.name.Version, schemaOf)
+		footer, err := format.DecodeFooter(end.tail, end.size, r.name.Version, schemaOf)
 		var short *format.TailError
-		if errors.As(err, &short) && short.Need > want && want < r.nBytes {
+		if errors.As(err, &short) && short.Need > want && want < end.size {
 			want = short.Need
 			continue
 		}
 		r.footer = footer
+		r.end.Store(end)
 		return err
 	}
+}
+
+// readEnd reads the last n bytes of a file, or all of a smaller one.
+func readEnd(ctx context.Context, file vfs.File, n int64) (*fileEnd, error) {
+	end := &fileEnd{size: file.Size()}
+	end.tail = make([]byte, min(n, end.size))
+	return end, file.ReadAt(ctx, end.tail, end.size-int64(len(end.tail)))
+}
+
+// loadEnd returns the end of the metadata file, reading it at first use.
+func (r *Reader) loadEnd(ctx context.Context) (*fileEnd, error) {
+	if end := r.end.Load(); end != nil {
+		return end, nil
+	}
+	file, err := r.fs.Open(ctx, r.metadataURI())
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // best effort: it was only read
+	end, err := readEnd(ctx, file, tailBytes)
+	if err != nil {
+		return nil, err
+	}
+	r.end.CompareAndSwap(nil, end)
+	return r.end.Load(), nil
+}
+
+// MetadataBytes returns the size of the metadata file.
+func (r *Reader) MetadataBytes(ctx context.Context) (int64, error) {
+	end, err := r.loadEnd(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return end.size, nil
+}
+
+// RawFooter returns the bytes of the footer without the length behind it, in new memory.
+func (r *Reader) RawFooter(ctx context.Context) ([]byte, error) {
+	end, err := r.loadEnd(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, r.footer.NBytes)
+	start := end.size - r.footer.NBytes - r.footer.LengthBytes()
+	if tailStart := end.size - int64(len(end.tail)); start >= tailStart {
+		copy(b, end.tail[start-tailStart:])
+		return b, nil
+	}
+	if start < 0 {
+		return nil, r.corrupt("a footer of %d bytes in a file of %d", r.footer.NBytes, end.size)
+	}
+	file, err := r.fs.Open(ctx, r.metadataURI())
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() // best effort: it was only read
+	return b, file.ReadAt(ctx, b, start)
 }
 
 // checkFooter holds what the footer says against the schema it names.
@@ -138,13 +215,20 @@ func (r *Reader) TileCells(i uint64) uint64 { return r.footer.TileCells(i) }
 
 // part calls decode with the bytes of the generic tile at a position of the footer's Parts.
 func (r *Reader) part(ctx context.Context, pos uint64, decode func(b []byte) error) error {
-	start, n := r.footer.PartExtent(pos)
-	if start < 0 || n <= 0 || start > r.nBytes || n > r.nBytes-start {
-		return r.corrupt("a part of the metadata lies at byte %d of %d", pos, r.nBytes)
+	end, err := r.loadEnd(ctx)
+	if err != nil {
+		return err
 	}
-	if tailStart := r.nBytes - int64(len(r.tail)); start >= tailStart {
+	start, n := r.footer.PartExtent(pos)
+	if n < 0 {
+		n = end.size - r.footer.NBytes - r.footer.LengthBytes() - start
+	}
+	if start < 0 || n <= 0 || start > end.size || n > end.size-start {
+		return r.corrupt("a part of the metadata lies at byte %d of %d", pos, end.size)
+	}
+	if tailStart := end.size - int64(len(end.tail)); start >= tailStart {
 		at := start - tailStart
-		return r.decode(r.tail[at:at+n], decode)
+		return r.decode(end.tail[at:at+n], decode)
 	}
 	file, err := r.fs.Open(ctx, r.metadataURI())
 	if err != nil {

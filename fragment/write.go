@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
+
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -24,6 +24,11 @@ type WriterOptions struct {
 	// Domain is the exact non-empty domain of a dense fragment, one range per dimension, not rounded to tiles. It is
 	// kept. Sparse fragments have none: theirs is the bounding box of their cells.
 	Domain []schema.Range
+	// Timestamps gives every cell of a sparse fragment a time of its own, and Deletes a time of deletion and the place of
+	// the delete among Processed: hidden fields, of which Fill is asked after all others, in the order of HiddenFields.
+	Timestamps, Deletes bool
+	// Processed are the paths, relative to the array and sorted, of the delete commits that were applied to the cells.
+	Processed []string
 	// Threads bounds the tiles in work at a time; 0 means the number of cores.
 	Threads int
 	// Key is the array's, array.Array.Key: everything of a fragment of an encrypted array is encrypted, or cannot be read.
@@ -66,19 +71,12 @@ func Create(ctx context.Context, fs vfs.FS, arrayURI string, s *schema.Array, na
 	if (s.Type == schema.Dense) != (opts.Domain != nil) {
 		return nil, fmt.Errorf("fragment %s: a dense fragment needs its non-empty domain, a sparse one has none", name)
 	}
-	w := &Writer{fs: fs, uri: vfs.Join(arrayURI, "__fragments", name), schema: s, opts: opts}
-	slots := format.NewSlots(s, false, false)
-	for i := range s.Attributes {
-		if err := w.addField(s.AttributeField(i), slots, "a"+strconv.Itoa(i)); err != nil {
-			return nil, err
-		}
+	if s.Type == schema.Dense && (opts.Timestamps || opts.Deletes) {
+		return nil, fmt.Errorf("fragment %s: cells of dense fragments have no times", name)
 	}
-	if s.Type == schema.Sparse {
-		for i := range s.Domain.Dimensions {
-			if err := w.addField(s.DimensionField(i), slots, "d"+strconv.Itoa(i)); err != nil {
-				return nil, err
-			}
-		}
+	w := &Writer{fs: fs, uri: vfs.Join(arrayURI, "__fragments", name), schema: s, opts: opts}
+	if err := w.addFields(); err != nil {
+		return nil, err
 	}
 	w.idle = make(chan *batch, 2*opts.Threads)
 	for range cap(w.idle) {
@@ -87,12 +85,12 @@ func Create(ctx context.Context, fs vfs.FS, arrayURI string, s *schema.Array, na
 	return w, fs.MakeDir(ctx, w.uri)
 }
 
-func (w *Writer) addField(f schema.Field, slots format.Slots, file string) error {
-	fw, err := newFieldWriter(w, f, file)
+func (w *Writer) addField(f schema.Field, filters filter.Pipeline, slot int, file string) error {
+	fw, err := newFieldWriter(w, f, filters, file)
 	if err != nil {
 		return err
 	}
-	fw.slot = slots.Field(f)
+	fw.slot = slot
 	w.fields = append(w.fields, fw)
 	return nil
 }
@@ -100,8 +98,8 @@ func (w *Writer) addField(f schema.Field, slots format.Slots, file string) error
 // URI returns the fragment's folder.
 func (w *Writer) URI() string { return w.uri }
 
-// Fields returns the fields of every tile in the order that Fill counts them: attributes, then, when sparse, dimensions.
-// The slice is new.
+// Fields returns the fields of every tile in the order that Fill counts them: attributes, then, when sparse, dimensions
+// and hidden fields. The slice is new.
 func (w *Writer) Fields() []schema.Field {
 	fields := make([]schema.Field, len(w.fields))
 	for i, f := range w.fields {

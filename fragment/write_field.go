@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"azulejo/datatype"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/schema"
 )
@@ -56,7 +57,7 @@ type batch struct {
 	domain schema.Range
 }
 
-func newFieldWriter(w *Writer, f schema.Field, file string) (*fieldWriter, error) {
+func newFieldWriter(w *Writer, f schema.Field, filters filter.Pipeline, file string) (*fieldWriter, error) {
 	fw := &fieldWriter{w: w, field: f, fullCells: w.schema.Capacity, pending: map[int]*batch{}}
 	if w.schema.Type == schema.Dense {
 		grid, err := schema.NewGrid(w.schema)
@@ -77,11 +78,11 @@ func newFieldWriter(w *Writer, f schema.Field, file string) (*fieldWriter, error
 	if fw.fullCells > batchBytes {
 		fw.batchTiles = 1
 	}
-	return fw, fw.open(file)
+	return fw, fw.open(file, filters)
 }
 
 // open names the field's files and makes their codecs.
-func (f *fieldWriter) open(file string) (err error) {
+func (f *fieldWriter) open(file string, filters filter.Pipeline) (err error) {
 	s := f.w.schema
 	values, valueFile := &f.fixed, file+".tdb"
 	cellSize := f.field.CellSize()
@@ -93,7 +94,7 @@ func (f *fieldWriter) open(file string) (err error) {
 		values, valueFile, cellSize = &f.vars, file+"_var.tdb", f.field.Type.Size()
 	}
 	values.name = valueFile
-	if err = values.filterBy(s.FieldFilters(f.field), f.field.Type, cellSize); err != nil {
+	if err = values.filterBy(filters, f.field.Type, cellSize); err != nil {
 		return fmt.Errorf("field %q: %w", f.field.Name, err)
 	}
 	if f.field.Nullable {

@@ -13,7 +13,7 @@ var errEmpty = errors.New("a fragment needs at least one cell")
 
 // metadata assembles the fragment's metadata from its fields'.
 func (w *Writer) metadata() (*format.FragmentMetadata, error) {
-	slots := format.NewSlots(w.schema, false, false)
+	slots := w.slots()
 	n := slots.Len()
 	m := &format.FragmentMetadata{
 		Footer: format.Footer{
@@ -22,12 +22,16 @@ func (w *Writer) metadata() (*format.FragmentMetadata, error) {
 			Schema:         w.schema,
 			Dense:          w.schema.Type == schema.Dense,
 			NonEmptyDomain: w.opts.Domain,
+			HasTimestamps:  w.opts.Timestamps,
+			HasDeletes:     w.opts.Deletes,
 			FileSizes:      make([]uint64, n),
 			VarSizes:       make([]uint64, n),
 			ValiditySizes:  make([]uint64, n),
 		},
 		RTree:  &format.RTree{Fanout: 10},
 		Fields: make([]format.FieldMetadata, n),
+
+		ProcessedConditions: w.opts.Processed,
 	}
 	tiles, err := w.tileCount()
 	if err != nil {

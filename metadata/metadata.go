@@ -123,6 +123,11 @@ func Load(ctx context.Context, fs vfs.FS, dir string, at Interval, key *filter.K
 	if err != nil {
 		return nil, err
 	}
+	return add(ctx, fs, dir, files, key)
+}
+
+// add returns what files add up to, sorted by key.
+func add(ctx context.Context, fs vfs.FS, dir string, files []Stamped, key *filter.Key) ([]format.MetadataEntry, error) {
 	values := map[string]format.MetadataEntry{}
 	for _, f := range files {
 		uri := vfs.Join(dir, f.File)

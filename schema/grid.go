@@ -234,3 +234,39 @@ func (g *Grid) CellStrides() []uint64 {
 	}
 	return strides
 }
+
+// CellAt is the inverse of CellIndex for a tile whose cells are given: it fills dst, which has one entry per dimension.
+func (g *Grid) CellAt(dst []uint64, tile Box, index uint64) {
+	for k := len(dst) - 1; k >= 0; k-- {
+		i := axis(k, len(dst), g.colIn)
+		dst[i] = tile.Lo[i] + index%g.Extent[i]
+		index /= g.Extent[i]
+	}
+}
+
+// TileRegion returns the cells of a box of tiles, in new memory; it may reach past the end of the domain.
+func (g *Grid) TileRegion(tiles Box) Box {
+	b := newBox(len(tiles.Lo))
+	for i := range tiles.Lo {
+		b.Lo[i], b.Hi[i] = tiles.Lo[i]*g.Extent[i], (tiles.Hi[i]+1)*g.Extent[i]-1
+	}
+	return b
+}
+
+// BoxFrom returns the largest box of at most n tiles, n not 0, that follow each other in tile order among those of tiles,
+// from the one at position first on.
+func (g *Grid) BoxFrom(tiles Box, first, n uint64) Box {
+	dims := len(tiles.Lo)
+	b := newBox(dims)
+	g.TileAt(b.Lo, tiles, first)
+	copy(b.Hi, b.Lo)
+	for k := dims - 1; k >= 0; k-- {
+		i := axis(k, dims, g.byCols)
+		side := tiles.Hi[i] - b.Lo[i] + 1
+		b.Hi[i] = b.Lo[i] + min(side, n) - 1
+		if n /= side; b.Lo[i] != tiles.Lo[i] || n == 0 {
+			break
+		}
+	}
+	return b
+}

@@ -276,10 +276,14 @@ func (a *API) fragmentInfo(r *web.Request, _ []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	infos, readers := arr.FragmentInfos()
+	infos, readers, err := arr.FragmentInfos(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	fragments := make([]wire.FragmentInfo, len(infos))
 	for i, info := range infos {
-		fragments[i] = wire.FragmentInfo{Name: info.Name, Start: info.Start, End: info.End, Footer: readers[i].Footer(), NBytes: info.NBytes}
+		fragments[i] = wire.FragmentInfo{Name: info.Name, Start: info.Start, End: info.End, Footer: readers[i].Footer(), NBytes: info.NBytes,
+			Consolidated: info.ConsolidatedMetadata}
 		if !info.Dense {
 			if fragments[i].RTree, err = readers[i].RTree(r.Context()); err != nil {
 				return nil, err

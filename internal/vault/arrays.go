@@ -94,8 +94,9 @@ func (a *Array) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
 }
 
 // FragmentInfos describes the fragments, oldest first, and returns their readers for the R-trees.
-func (a *Array) FragmentInfos() ([]array.FragmentInfo, []*fragment.Reader) {
-	return a.arr.FragmentInfos(), a.arr.Fragments()
+func (a *Array) FragmentInfos(ctx context.Context) ([]array.FragmentInfo, []*fragment.Reader, error) {
+	infos, err := a.arr.FragmentInfos(ctx)
+	return infos, a.arr.Fragments(), err
 }
 
 // Vacuumed returns the names of committed fragments that vacuum files hide.

@@ -89,6 +89,10 @@ type step struct {
 	CurrentDomain [][2]any   `json:"current_domain"`
 	Remove        []string
 	Mode          string
+	// consolidate: Vacuum says that vacuum follows, FragmentCount how many fragments are named
+	Vacuum        bool
+	Config        map[string]string
+	FragmentCount int `json:"fragment_count"`
 	Settings      map[string]string
 }
 

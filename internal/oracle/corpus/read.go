@@ -153,24 +153,20 @@ func readAbout(ctx context.Context, uri string, at array.Interval, op string, op
 	return describeSchema(s)
 }
 
-// describeFragments returns what fragment info says. The library does not tell which fragments have their metadata in a
-// consolidated file too, so an array with such files has no answer.
+// describeFragments returns what fragment info says.
 func describeFragments(ctx context.Context, a *array.Array) (any, error) {
-	consolidated, err := fs.List(ctx, vfs.Join(a.URI, "__fragment_meta"))
+	infos, err := a.FragmentInfos(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(consolidated) > 0 {
-		return nil, unsupported("fragment_meta")
-	}
 	fragments := []object{}
-	for _, f := range a.FragmentInfos() {
+	for _, f := range infos {
 		boxes := f.NumTiles
 		if f.Dense {
 			boxes = 0
 		}
 		fragments = append(fragments, object{"name": f.Name, "timestamps": []uint64{f.Start, f.End}, "dense": f.Dense, "cell_num": f.NumCells,
-			"version": f.Version, "size": f.NBytes, "mbr_num": boxes, "schema_name": f.SchemaName, "consolidated_metadata": false})
+			"version": f.Version, "size": f.NBytes, "mbr_num": boxes, "schema_name": f.SchemaName, "consolidated_metadata": f.ConsolidatedMetadata})
 	}
 	return object{"fragments": fragments, "to_vacuum": len(a.Vacuumed())}, nil
 }

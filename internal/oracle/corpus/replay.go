@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"azulejo/array"
+	"azulejo/consolidate"
 	"azulejo/datatype"
 	"azulejo/filter"
 	"azulejo/format"
@@ -103,14 +104,18 @@ func (r *replayer) step(ctx context.Context, s *step) error {
 	case "group_edit":
 		return r.groupEdit(ctx, uri, s)
 	case "delete":
-		return deleteCells(ctx, uri, s)
+		return r.deleteCells(ctx, uri, s)
 	case "delete_fragments":
 		_, err := array.DeleteFragments(ctx, fs, uri, array.Interval{Start: s.Timestamps[0], End: s.Timestamps[1]})
 		return err
-	case "consolidate", "vacuum":
-		return unsupported(s.Op)
-	case "group_consolidate_metadata", "group_vacuum_metadata":
-		return unsupported("consolidation")
+	case "consolidate":
+		return r.consolidate(ctx, uri, s)
+	case "vacuum":
+		return r.vacuum(ctx, uri, s.Mode)
+	case "group_consolidate_metadata":
+		return consolidate.GroupMeta(ctx, fs, uri, consolidate.Options{Key: r.key})
+	case "group_vacuum_metadata":
+		return consolidate.Vacuum(ctx, fs, uri, consolidate.ModeGroupMeta)
 	}
 	return fmt.Errorf("unknown step %q", s.Op)
 }
@@ -153,8 +158,8 @@ func (r *replayer) write(ctx context.Context, uri string, s *step) error {
 	return err
 }
 
-func deleteCells(ctx context.Context, uri string, s *step) error {
-	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting())
+func (r *replayer) deleteCells(ctx context.Context, uri string, s *step) error {
+	a, err := array.Open(ctx, fs, uri, until(s.Timestamp), array.ForWriting(), array.WithKey(r.key))
 	if err != nil {
 		return err
 	}

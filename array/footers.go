@@ -1,0 +1,91 @@
+package array
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"azulejo/format"
+	"azulejo/internal/cache"
+	"azulejo/vfs"
+)
+
+// footerSet has the footers that a consolidated fragment metadata file holds, by fragment.
+type footerSet map[string][]byte
+
+// merged is a consolidated fragment metadata file.
+type merged struct {
+	file string
+	format.Name
+}
+
+// mergedFooters returns the footers of the fragments that consolidated fragment metadata files hold, reading the newest
+// first and none that cannot hold what is still missing (format_spec/consolidated_fragment_metadata_file.md). Such files
+// are a cache: fragments of which they say nothing, or of which a damaged one should, have their own.
+func (a *Array) mergedFooters(ctx context.Context, live []located) (footerSet, error) {
+	found := footerSet{}
+	files, err := a.dir.metaFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range files {
+		var wanted []string
+		for _, l := range live {
+			if found[l.file] == nil && l.Start >= m.Start && l.Start <= m.End {
+				wanted = append(wanted, l.file)
+			}
+		}
+		if len(wanted) == 0 {
+			continue
+		}
+		set, err := a.footersIn(ctx, m.file)
+		switch {
+		case errors.Is(err, vfs.ErrNotExist), errors.Is(err, format.ErrCorrupt):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		for _, name := range wanted {
+			if footer := set[name]; footer != nil {
+				found[name] = footer
+			}
+		}
+	}
+	return found, nil
+}
+
+// metaFiles lists the consolidated fragment metadata files, newest first; strange names are not looked at.
+func (d *directory) metaFiles(ctx context.Context) ([]merged, error) {
+	var files []merged
+	entries, err := d.fs.List(ctx, vfs.Join(d.uri, fragmentMetaDir))
+	for _, e := range entries {
+		if e.Dir || ext(e.Name) != fragmentMetaExt {
+			continue
+		}
+		if n, err := format.ParseName(strings.TrimSuffix(e.Name, fragmentMetaExt)); err == nil {
+			files = append(files, merged{e.Name, n})
+		}
+	}
+	slices.SortFunc(files, func(x, y merged) int { return cmp.Or(cmp.Compare(y.End, x.End), cmp.Compare(y.file, x.file)) })
+	return files, err
+}
+
+// footersIn reads a consolidated fragment metadata file.
+func (a *Array) footersIn(ctx context.Context, file string) (footerSet, error) {
+	uri := vfs.Join(a.URI, fragmentMetaDir, file)
+	return cache.Load(a.Kept(), a.cacheName(uri), func() (footerSet, int64, error) {
+		content, err := a.readFile(ctx, uri)
+		if err != nil {
+			return nil, 0, err
+		}
+		list, err := format.DecodeConsolidatedFragmentMetadata(content)
+		set, nBytes := footerSet{}, int64(1024)
+		for _, f := range list {
+			set[f.Fragment] = f.Footer
+			nBytes += int64(2*len(f.Fragment)+len(f.Footer)) + 64
+		}
+		return set, nBytes, format.WithURI(err, uri)
+	})
+}

@@ -1,0 +1,94 @@
+// Package consolidate keeps arrays and groups compact: it merges fragments into one, commits into one file, fragment
+// footers into one file, metadata files into one, and removes what was merged (format_spec/vacuum_file.md,
+// format_spec/consolidated_commits_file.md).
+//
+// Consolidation adds files and hides what they replace; readers in flight notice nothing. Vacuum removes what is hidden:
+// snapshots opened before lose their files. Whatever breaks, and wherever, an array reads as before the call or as after
+// it. Only one consolidation of an array should run at a time: of two at once each is right, but both do all the work.
+package consolidate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"azulejo/vfs"
+)
+
+// ErrInvalid is wrapped by the error for settings that do not fit each other or the array.
+var ErrInvalid = errors.New("invalid consolidation")
+
+// Mode says what is consolidated or vacuumed (config sm.consolidation.mode, sm.vacuum.mode).
+type Mode uint8
+
+// The modes.
+const (
+	// ModeFragments merges fragments.
+	ModeFragments Mode = iota
+	// ModeCommits merges commit files.
+	ModeCommits
+	// ModeFragmentMeta merges the footers of fragments.
+	ModeFragmentMeta
+	// ModeArrayMeta merges metadata files of an array.
+	ModeArrayMeta
+	// ModeGroupMeta merges metadata files of a group.
+	ModeGroupMeta
+)
+
+var modeNames = [...]string{
+	ModeFragments: "fragments", ModeCommits: "commits", ModeFragmentMeta: "fragment_meta", ModeArrayMeta: "array_meta", ModeGroupMeta: "group_meta",
+}
+
+// String returns the name that libtiledb's settings have for the mode.
+func (m Mode) String() string {
+	if int(m) < len(modeNames) {
+		return modeNames[m]
+	}
+	return fmt.Sprintf("mode %d", uint8(m))
+}
+
+// ParseMode returns the mode of a name such as "fragment_meta". The error wraps ErrInvalid.
+func ParseMode(name string) (Mode, error) {
+	for m, n := range modeNames {
+		if n == name {
+			return Mode(m), nil
+		}
+	}
+	return 0, fmt.Errorf("%w: no mode %q; modes are %v", ErrInvalid, name, modeNames)
+}
+
+// Run consolidates the array or group at a URI in one mode; o matters to fragments and, with its interval, to metadata.
+func Run(ctx context.Context, fs vfs.FS, uri string, m Mode, o Options) error {
+	switch m {
+	case ModeFragments:
+		_, err := Fragments(ctx, fs, uri, o)
+		return err
+	case ModeCommits:
+		return Commits(ctx, fs, uri, o)
+	case ModeFragmentMeta:
+		return FragmentMeta(ctx, fs, uri, o)
+	case ModeArrayMeta:
+		return ArrayMeta(ctx, fs, uri, o)
+	case ModeGroupMeta:
+		return GroupMeta(ctx, fs, uri, o)
+	}
+	return fmt.Errorf("%w: %v", ErrInvalid, m)
+}
+
+// Vacuum removes from the array or group at a URI what consolidation in one mode replaced. Snapshots that were opened
+// before may lose files. Doing it again after it broke off finishes it.
+func Vacuum(ctx context.Context, fs vfs.FS, uri string, m Mode) error {
+	switch m {
+	case ModeFragments:
+		return vacuumFragments(ctx, fs, vfs.Trim(uri))
+	case ModeCommits:
+		return vacuumCommits(ctx, fs, vfs.Trim(uri))
+	case ModeFragmentMeta:
+		return vacuumFragmentMeta(ctx, fs, vfs.Trim(uri))
+	case ModeArrayMeta:
+		return vacuumArrayMeta(ctx, fs, vfs.Trim(uri))
+	case ModeGroupMeta:
+		return vacuumGroupMeta(ctx, fs, vfs.Trim(uri))
+	}
+	return fmt.Errorf("%w: %v", ErrInvalid, m)
+}

@@ -1,0 +1,108 @@
+package consolidate
+
+import (
+	"context"
+	"time"
+
+	"azulejo/array"
+	"azulejo/format"
+	"azulejo/vfs"
+)
+
+// abandonedAge is the time after which the process that began a consolidation is taken for dead.
+const abandonedAge = 24 * time.Hour
+
+// listRecovered lists the commits of an array after finishing what broke off: fragments that were committed without their
+// vacuum file get it, those that were given up long ago are removed.
+func listRecovered(ctx context.Context, fs vfs.FS, uri string) (*array.Commits, error) {
+	list, err := array.ListCommits(ctx, fs, uri)
+	if err != nil {
+		return nil, err
+	}
+	changed := false
+	for i := range list.Pending {
+		p := &list.Pending[i]
+		switch {
+		case list.IsCommitted(fragmentsFolder + "/" + p.Fragment):
+			err = p.Settle(ctx, fs, uri)
+		case time.Since(p.Since) > abandonedAge:
+			err = p.Drop(ctx, fs, uri)
+		default:
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		changed = true
+	}
+	if changed {
+		return array.ListCommits(ctx, fs, uri)
+	}
+	return list, nil
+}
+
+// vacuumFragments removes the fragments that vacuum files list and then those. A fragment's commit goes first, so that no
+// half of it is ever read; one that stands in a consolidated commits file is listed in an ignore file before. Folders that
+// an earlier try left without a commit go too.
+func vacuumFragments(ctx context.Context, fs vfs.FS, uri string) error {
+	list, err := listRecovered(ctx, fs, uri)
+	if err != nil {
+		return err
+	}
+	hidden := map[string]bool{}
+	for _, v := range list.Vacuums {
+		for _, name := range v.Fragments {
+			hidden[name] = true
+		}
+	}
+	single := map[string]bool{}
+	for _, p := range list.Single {
+		single[p] = true
+	}
+	consolidated := map[string]bool{}
+	for _, c := range mergedCommits(list) {
+		consolidated[c.Path] = true
+	}
+	var ignored, commits, folders, vacuums []string
+	for _, folder := range list.Folders {
+		if !hidden[vfs.Base(folder)] {
+			continue
+		}
+		commit := array.CommitPath(folder)
+		if consolidated[commit] {
+			ignored = append(ignored, commit)
+		}
+		if single[commit] {
+			commits = append(commits, commit)
+		}
+		folders = append(folders, folder)
+	}
+	if err := ignore(ctx, fs, uri, ignored); err != nil {
+		return err
+	}
+	for _, v := range list.Vacuums {
+		vacuums = append(vacuums, v.Path)
+	}
+	for _, paths := range [][]string{commits, folders, vacuums} {
+		if err := removeAll(ctx, fs, uri, paths); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ignore writes an ignore file, which takes commits out of consolidated commits files (format_spec/ignore_file.md).
+func ignore(ctx context.Context, fs vfs.FS, uri string, commits []string) error {
+	if len(commits) == 0 {
+		return nil
+	}
+	content, err := format.EncodeLines(commits)
+	if err != nil {
+		return err
+	}
+	name, err := spanOf(commits)
+	if err != nil {
+		return err
+	}
+	return vfs.WriteAll(ctx, fs, vfs.Join(uri, commitsFolder, name.String()+ignoreExt), content)
+}

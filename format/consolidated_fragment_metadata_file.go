@@ -1,0 +1,97 @@
+package format
+
+import (
+	"strings"
+
+	"azulejo/internal/bin"
+	"azulejo/schema"
+)
+
+// A consolidated fragment metadata file, __fragment_meta/__t1_t2_uuid_22.meta
+// (format_spec/consolidated_fragment_metadata_file.md), is one generic tile whose payload holds the footers of many
+// fragments, so that opening them all takes one read:
+//
+//	u32 n | n x ( u64+name | u64 position of its footer in the payload ) | n footers without their length
+//
+// The page has no count. Before version 9 the names are absolute URIs.
+
+// ConsolidatedFooter is the footer of one fragment in a .meta file.
+type ConsolidatedFooter struct {
+	// Fragment is the name of the fragment's folder.
+	Fragment string
+	// Footer is the footer without the length behind it. It shares the payload's memory when decoded.
+	Footer []byte
+}
+
+// EncodeConsolidatedFragmentMetadata returns the content of a .meta file.
+func EncodeConsolidatedFragmentMetadata(footers []ConsolidatedFooter) ([]byte, error) {
+	at := uint64(4)
+	for _, f := range footers {
+		at += 16 + uint64(len(f.Fragment))
+	}
+	w := &bin.Writer{}
+	w.U32(uint32(len(footers)))
+	for _, f := range footers {
+		w.U64(uint64(len(f.Fragment)))
+		w.Bytes([]byte(f.Fragment))
+		w.U64(at)
+		at += uint64(len(f.Footer))
+	}
+	for _, f := range footers {
+		w.Bytes(f.Footer)
+	}
+	return AppendGenericTile(nil, w.B)
+}
+
+// DecodeConsolidatedFragmentMetadata decodes the content of a .meta file. A footer reaches to the next one, so they must
+// lie in the order of their names, as everybody writes them.
+func DecodeConsolidatedFragmentMetadata(file []byte) ([]ConsolidatedFooter, error) {
+	const part = "consolidated fragment metadata"
+	payload, err := decodeWhole(file, part)
+	if err != nil {
+		return nil, err
+	}
+	r := bin.NewReader(payload)
+	n := r.Count("fragments", uint64(r.U32("number of fragments")), 16)
+	footers := make([]ConsolidatedFooter, n)
+	places := make([]uint64, n+1)
+	for i := range footers {
+		name := r.String64("fragment")
+		footers[i].Fragment = name[strings.LastIndexByte(name, '/')+1:]
+		places[i] = r.U64("position")
+	}
+	if err := readErr(r, part, 0); err != nil {
+		return nil, err
+	}
+	places[n] = uint64(len(payload))
+	last := uint64(r.Offset())
+	for i := range footers {
+		if places[i] < last || places[i+1] < places[i] || places[i+1] > uint64(len(payload)) {
+			return nil, corrupt(part+"/position", int64(r.Offset()), 0, "footer %d from byte %d to %d of %d", i, places[i], places[i+1], len(payload))
+		}
+		last = places[i]
+		footers[i].Footer = payload[places[i]:places[i+1]:places[i+1]]
+	}
+	return footers, nil
+}
+
+// UnknownStart is the Start of a footer that was decoded apart from its file.
+const UnknownStart = -1
+
+// DecodeLoneFooter decodes a footer as a .meta file holds it. Its Start is UnknownStart, and PartExtent cannot
+// tell where the last part ends. version and
+// schemaOf are as in DecodeFooter.
+func DecodeLoneFooter(b []byte, version uint32, schemaOf func(name string) (*schema.Array, error)) (*Footer, error) {
+	d := footerDecoder{schemaOf: schemaOf, Reader: bin.NewReader(b)}
+	if version == 0 {
+		version = 4
+	}
+	if version < 10 {
+		var err error
+		if d.f.Schema, err = schemaOf(LegacySchema); err != nil {
+			return nil, err
+		}
+	}
+	d.f.Start, d.f.NBytes = UnknownStart, int64(len(b))
+	return d.decode(version)
+}
