@@ -147,6 +147,40 @@ func Remove(ctx context.Context, fs vfs.FS, uri string) error {
 	return fs.Remove(ctx, uri)
 }
 
+// Usage is what a folder takes in storage.
+type Usage struct {
+	Files  int
+	NBytes int64
+}
+
+// UsageOf counts the files of a folder and everything below it.
+func UsageOf(ctx context.Context, fs vfs.FS, uri string) (u Usage, err error) {
+	files, err := tree(ctx, fs, vfs.Trim(uri))
+	if err != nil {
+		return u, err
+	}
+	sizes := make([]int64, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(looks)
+	for i, f := range files {
+		if f.dir {
+			continue
+		}
+		u.Files++
+		if sizes[i] = f.nBytes; f.nBytes < 0 {
+			group.Go(func() (err error) {
+				sizes[i], err = vfs.Size(ctx, fs, vfs.Join(uri, f.path))
+				return err
+			})
+		}
+	}
+	err = group.Wait()
+	for _, n := range sizes {
+		u.NBytes += n
+	}
+	return u, err
+}
+
 // found is a file of a tree, or an empty folder: its path below the root and its size, -1 where the listing did not tell.
 type found struct {
 	path   string

@@ -15,11 +15,16 @@ import (
 	"azulejo/query"
 	"azulejo/schema"
 	"azulejo/vfs"
-	"azulejo/vfs/file"
 )
 
-// arrayCommand works on local arrays without a server.
+// arrayCommand works on arrays of this machine and of object stores without a server.
 type arrayCommand struct {
+	Info      arrayInfo      `cmd:"" help:"Print what an array or group holds and takes."`
+	Ls        arrayList      `cmd:"" help:"List the arrays, groups and folders in a folder."`
+	Tree      arrayTree      `cmd:"" help:"List all arrays and groups below a folder."`
+	Cp        arrayCopy      `cmd:"" help:"Copy an array or group, within a store or to another."`
+	Mv        arrayMove      `cmd:"" help:"Move an array or group, within a store or to another."`
+	Rm        arrayRemove    `cmd:"" help:"Remove an array or group with everything in its folder."`
 	Schema    arraySchema    `cmd:"" help:"Print an array's schema."`
 	Dump      arrayDump      `cmd:"" help:"Print cells as tab-separated text."`
 	Check     arrayCheck     `cmd:"" help:"Verify every file of an array; name file and offset of damage."`
@@ -28,7 +33,8 @@ type arrayCommand struct {
 
 // uriArg is the array that a command is about, and the time it is looked at.
 type uriArg struct {
-	URI string `arg:"" name:"uri" help:"A directory or file:// URI."`
+	storeFlags
+	URI string `arg:"" name:"uri" help:"A directory or a URI of any store."`
 	At  uint64 `help:"Open as of this time in milliseconds since 1970; now when absent."`
 }
 
@@ -41,15 +47,11 @@ func local(uri string) (string, error) {
 }
 
 func (a uriArg) open(ctx context.Context, opts ...array.Option) (*array.Array, error) {
-	at := array.Latest()
-	if a.At != 0 {
-		at.End = a.At
-	}
-	uri, err := local(a.URI)
+	fs, uri, err := a.store(a.URI)
 	if err != nil {
 		return nil, err
 	}
-	return array.Open(ctx, file.New(), uri, at, opts...)
+	return array.Open(ctx, fs, uri, a.at(), opts...)
 }
 
 type arraySchema struct{ uriArg }
@@ -168,11 +170,11 @@ type arrayCheck struct{ uriArg }
 
 // Run is called by the command line parser.
 func (c *arrayCheck) Run(ctx context.Context) error {
-	uri, err := local(c.URI)
+	fs, uri, err := c.store(c.URI)
 	if err != nil {
 		return err
 	}
-	checked, err := array.Check(ctx, file.New(), uri, func(d array.Damage) { fmt.Println(d) })
+	checked, err := array.Check(ctx, fs, uri, func(d array.Damage) { fmt.Println(d) })
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"azulejo/array"
+	"azulejo/internal/oracle/storeserver"
+	"azulejo/object"
 	"azulejo/vfs/file"
 )
 
@@ -27,7 +29,21 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the transcripts of the command line in testdata.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){
+	server := storeserver.GoFakeS3(t)
+	arrays, err := filepath.Abs("../../array/testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup := func(env *testscript.Env) error {
+		for name, v := range map[string]string{
+			"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": server.Key, "AWS_SECRET_ACCESS_KEY": server.Secret,
+			"ARRAYS": arrays, "GROUPS": filepath.Join(arrays, "../../group/testdata"),
+		} {
+			env.Setenv(name, v)
+		}
+		return nil
+	}
+	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){
 		"serve": serveScript, "damage": damageScript, "locate": locateScript,
 	}})
 }
@@ -199,4 +215,19 @@ func waitForClosed(t *testing.T, address string) {
 		reply.Body.Close()
 	}
 	t.Fatal("the server still takes connections")
+}
+
+func TestBar(t *testing.T) {
+	for _, c := range []struct {
+		p    object.Progress
+		want string
+	}{
+		{object.Progress{AllFiles: 2, AllBytes: 2048}, "[..............................] 0 of 2 files, 0 bytes of 2.0 KiB"},
+		{object.Progress{Files: 1, AllFiles: 2, NBytes: 1 << 20, AllBytes: 2 << 20}, "[###############...............] 1 of 2 files, 1.0 MiB of 2.0 MiB"},
+		{object.Progress{Files: 2, AllFiles: 2}, "[##############################] 2 of 2 files, 0 bytes of 0 bytes"},
+	} {
+		if got := barText(c.p); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.p, got, c.want)
+		}
+	}
 }
