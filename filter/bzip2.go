@@ -26,6 +26,15 @@ type bzip2Encoder struct {
 	out appender
 }
 
+// appender is a writer that appends to itself.
+type appender []byte
+
+// Write appends b.
+func (a *appender) Write(b []byte) (int, error) {
+	*a = append(*a, b...)
+	return len(b), nil
+}
+
 var bzip2Encoders [10]sync.Pool
 
 func (b bzip2Block) compress(_ *work, dst, src []byte) ([]byte, error) {

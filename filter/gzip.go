@@ -1,11 +1,9 @@
 package filter
 
 import (
-	"fmt"
 	"sync"
 
-	"github.com/klauspost/compress/zlib"
-
+	"azulejo/internal/pack"
 	"azulejo/internal/unpack"
 )
 
@@ -21,44 +19,15 @@ func buildGzip(s Spec, _ input) (stage, error) {
 	return compressor{block: gzipBlock{int(min(level, 9))}}, nil
 }
 
-// gzipEncoder is a reusable writer with the slice it appends to.
-type gzipEncoder struct {
-	*zlib.Writer
-	out appender
-}
-
-// appender is a writer that appends to itself.
-type appender []byte
-
-// Write appends b.
-func (a *appender) Write(b []byte) (int, error) {
-	*a = append(*a, b...)
-	return len(b), nil
-}
-
-var gzipEncoders [10]sync.Pool
+var gzipEncoders = sync.Pool{New: func() any { return new(pack.Zlib) }}
 
 func (gzipBlock) bound(n int) int { return n + n/1000 + 64 }
 
 func (g gzipBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
-	e, ok := gzipEncoders[g.level].Get().(*gzipEncoder)
-	if !ok {
-		e = new(gzipEncoder)
-		w, err := zlib.NewWriterLevel(&e.out, g.level)
-		if err != nil {
-			return nil, fmt.Errorf("zlib encoder: %w", err)
-		}
-		e.Writer = w
-	}
-	e.out = dst
-	e.Reset(&e.out)
-	_, err := e.Write(src)
-	if err == nil {
-		err = e.Close()
-	}
-	dst, e.out = e.out, nil
-	gzipEncoders[g.level].Put(e)
-	return dst, err
+	e := gzipEncoders.Get().(*pack.Zlib)
+	dst = e.Append(dst, src, g.level)
+	gzipEncoders.Put(e)
+	return dst, nil
 }
 
 func (gzipBlock) decompress(_ *work, dst, src []byte) error {

@@ -8,13 +8,21 @@ import (
 )
 
 func TestEveryFilterIsInTheBattery(t *testing.T) {
-	in := map[filter.Code]bool{}
+	in := map[filter.Code]bool{filter.WebP: true} // TestImages
 	for _, s := range Specs() {
 		in[s.Code] = true
 	}
 	for c := filter.Code(0); c < 255; c++ {
 		if c.Supported() != in[c] {
 			t.Errorf("%s: supported %v, in the battery %v", c, c.Supported(), in[c])
+		}
+	}
+}
+
+func TestImages(t *testing.T) {
+	for layout := uint8(1); layout <= 4; layout++ {
+		for _, extra := range [][]filter.Spec{nil, {filter.Plain(filter.ChecksumMD5)}, {filter.Compressor(filter.Zstd, 3), filter.Plain(filter.ChecksumSHA256)}} {
+			RunImages(t, layout, 17, 24, extra)
 		}
 	}
 }

@@ -244,6 +244,32 @@ func damage(t *testing.T, p filter.Pipeline, disk, tile []byte, reverse func([]b
 	}
 }
 
+// RunImages runs the battery for lossless WebP images of a colour format, in tiles of rows of so many values, with other
+// filters behind.
+func RunImages(t *testing.T, layout uint8, rows, values int, behind []filter.Spec) {
+	image := filter.Image(filter.WebPOptions{Format: layout, Lossless: true, Quality: 100, YExtent: uint16(rows), XExtent: uint16(values)})
+	p := filter.Pipeline{MaxChunk: filter.DefaultMaxChunk, Filters: append([]filter.Spec{image}, behind...)}
+	c, err := filter.NewCodec(p, datatype.Uint8, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tile := Values(datatype.Uint8, rows*values, false)
+	roundTrip(t, c, tile)
+	disk, err := c.Forward(nil, tile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage(t, p, disk, tile, func(disk []byte) ([]byte, error) {
+		got := make([]byte, len(tile))
+		return got, c.Reverse(got, disk)
+	})
+	for _, n := range []int{0, 1, len(tile) - 1, len(tile) + 1} {
+		if _, err := c.Forward(nil, make([]byte, n)); !errors.Is(err, filter.ErrUnfilterable) {
+			t.Fatalf("an image of %d bytes: %v", n, err)
+		}
+	}
+}
+
 // RunEncrypted is Run with encryption on top: every flipped bit must be found.
 func RunEncrypted(t *testing.T, p filter.Pipeline, typ datatype.Type, k *filter.Key) {
 	if p.Check(typ, false) != nil || p.Has(filter.Dictionary) {

@@ -2,6 +2,7 @@
 package huffman
 
 import (
+	"cmp"
 	"math/bits"
 	"slices"
 )
@@ -12,9 +13,13 @@ const MaxSymbols = 512
 // Builder makes prefix codes. Its zero value is ready; it is for one goroutine at a time and keeps its scratch memory.
 type Builder struct {
 	leaves []leaf
-	// flags has one bit list per level of the package-merge algorithm: whether an item of the merged list is a leaf.
+	// lists has, per level of the package-merge algorithm, the counts of the merged list, and leafy which of them are leaves.
 	lists [][]uint32
 	leafy [][]bool
+	// counts, parent and depth are of the leaves and then the nodes of a tree.
+	counts [2 * MaxSymbols]uint32
+	parent [2 * MaxSymbols]uint16
+	depth  [2 * MaxSymbols]uint8
 }
 
 // leaf is a symbol that occurs.
@@ -42,10 +47,13 @@ func (b *Builder) Lengths(lengths []uint8, counts []uint32, limit int) {
 	}
 	slices.SortFunc(b.leaves, func(x, y leaf) int {
 		if x.count != y.count {
-			return int(int64(x.count) - int64(y.count))
+			return cmp.Compare(x.count, y.count)
 		}
-		return int(x.symbol) - int(y.symbol)
+		return cmp.Compare(x.symbol, y.symbol)
 	})
+	if b.unlimited(lengths, limit) {
+		return
+	}
 	b.merge(limit)
 	// Of the last list the first 2n-2 items count; each leaf among the first m items of a list costs its symbol a bit,
 	// each pair stands for two items of the list before.
@@ -59,6 +67,47 @@ func (b *Builder) Lengths(lengths []uint8, counts []uint32, limit int) {
 		}
 		m = 2 * (m - leaves)
 	}
+}
+
+// unlimited makes the code that is the best one without a limit, and reports whether it keeps the limit.
+func (b *Builder) unlimited(lengths []uint8, limit int) bool {
+	n := len(b.leaves)
+	// The nodes are made in the order of their counts: the next one is of the two least of the leaves and nodes left.
+	counts, parent := &b.counts, &b.parent
+	leaf, node := 0, n
+	least := func(end int) int {
+		if leaf < n && (node >= end || b.leaves[leaf].count <= counts[node]) {
+			leaf++
+			return leaf - 1
+		}
+		node++
+		return node - 1
+	}
+	count := func(i int) uint32 {
+		if i < n {
+			return b.leaves[i].count
+		}
+		return counts[i]
+	}
+	root := 2*n - 2
+	for next := n; next <= root; next++ {
+		x := least(next)
+		y := least(next)
+		counts[next] = count(x) + count(y)
+		parent[x], parent[y] = uint16(next), uint16(next)
+	}
+	depth := &b.depth
+	depth[root] = 0
+	for i := root - 1; i >= 0; i-- {
+		depth[i] = depth[parent[i]] + 1
+		if i < n && int(depth[i]) > limit {
+			return false
+		}
+	}
+	for i, l := range b.leaves {
+		lengths[l.symbol] = depth[i]
+	}
+	return true
 }
 
 // merge builds the lists of package-merge: each has the leaves and, after the first, the pairs of the list before, by
