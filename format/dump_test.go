@@ -3,10 +3,12 @@ package format
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -309,4 +311,33 @@ func TestGoldenCommits(t *testing.T) {
 		}
 	}
 	golden(t, "consolidated_commits_file", d.out.String())
+}
+
+// TestUpdateCommit decodes a condition with values behind it, which must be whole.
+func TestUpdateCommit(t *testing.T) {
+	stored := &condition.Node{Op: condition.GE, Field: "a", Value: []byte{1, 2}}
+	file, err := EncodeDeleteCommit(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, _, err := DecodeGenericTile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := []byte{1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 'b', 2, 0, 0, 0, 0, 0, 0, 0, 7, 7}
+	for cut := range values {
+		file, err := AppendGenericTile(nil, append(payload[:len(payload):len(payload)], values[:cut]...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := DecodeUpdateCommit(file); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("cut at %d: %v", cut, err)
+		}
+	}
+	if file, err = AppendGenericTile(nil, append(payload, values...)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := DecodeUpdateCommit(file); err != nil || !reflect.DeepEqual(n, stored) {
+		t.Errorf("%+v, %v", n, err)
+	}
 }

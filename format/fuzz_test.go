@@ -158,6 +158,27 @@ func FuzzDeleteCommit(f *testing.F) {
 	})
 }
 
+func FuzzUpdateCommit(f *testing.F) {
+	for _, payload := range [][]byte{{}, {1}, {1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 'a'}} {
+		f.Add(append([]byte{comparisonNode, 4, 1, 0, 0, 0, 'a', 1, 0, 0, 0, 0, 0, 0, 0, 9}, payload...))
+		f.Add(append([]byte{comparisonNode, 4, 1, 0, 0, 0, 'a', 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0}, payload...))
+	}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		n, err := DecodeUpdateCommit(tile(t, payload))
+		if err != nil {
+			return
+		}
+		// The condition is what a delete commit has.
+		file, err := EncodeDeleteCommit(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if head, _, err := DecodeGenericTile(file); err != nil || !bytes.HasPrefix(payload, head) {
+			t.Errorf("%x begins with %x: %v", payload, head, err)
+		}
+	})
+}
+
 func FuzzConsolidatedCommits(f *testing.F) {
 	for _, b := range testFiles(f, ".con") {
 		f.Add(b)

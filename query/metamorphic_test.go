@@ -53,11 +53,27 @@ func (v cellValue) text(p point) string {
 
 var fillValue = cellValue{a: -99, s: "fill"}
 
-// worldWrite is one write: of the cells of a box, or of any points, in the order of cells.
+// worldWrite is one write: of the cells of a box, or of any points, in the order of cells. A delete is a write too, of
+// one of worldDeletes.
 type worldWrite struct {
 	box    *[4]int
 	points []point
 	values []cellValue
+	delete int
+}
+
+// worldDeletes are the conditions of deletes, but for the first, and what they delete: null cells with every comparison.
+var worldDeletes = []struct {
+	node  *condition.Node
+	takes func(point, cellValue) bool
+}{
+	{},
+	{&condition.Node{Op: condition.EQ, Field: "a", Value: datatype.Bytes([]int32{4})}, func(_ point, v cellValue) bool { return v.a == 4 }},
+	{&condition.Node{Op: condition.GE, Field: "n", Value: datatype.Bytes([]float64{3})}, func(_ point, v cellValue) bool { return !v.valid || v.n >= 3 }},
+	{&condition.Node{Op: condition.And, Children: []*condition.Node{
+		{Op: condition.LT, Field: "x", Value: datatype.Bytes([]int32{6})}, {Op: condition.Not, Children: []*condition.Node{{Op: condition.LE, Field: "s", Value: []byte("a")}}}}},
+		func(p point, v cellValue) bool { return p.x < 6 && v.s > "a" }},
+	{&condition.Node{Op: condition.GE, Field: "a", Value: datatype.Bytes([]int32{-10})}, func(point, cellValue) bool { return true }},
 }
 
 func randomValue(rng *rand.Rand) cellValue {
@@ -68,6 +84,9 @@ func randomValue(rng *rand.Rand) cellValue {
 func randomWrites(rng *rand.Rand, dense, dups bool) []worldWrite {
 	var out []worldWrite
 	for range 1 + rng.IntN(4) {
+		if !dense && rng.IntN(3) == 0 {
+			out = append(out, worldWrite{delete: 1 + rng.IntN(3*len(worldDeletes)-5)/3})
+		}
 		w := worldWrite{}
 		if dense {
 			x0, y0 := rng.IntN(worldX), rng.IntN(worldY)
@@ -186,6 +205,11 @@ func makeWorld(t *testing.T, s *schema.Array, writes []worldWrite) *array.Array 
 	for i, w := range writes {
 		a, err := array.Open(ctx, fs, "mem://w", array.Latest(), array.ForWriting())
 		check(t, err)
+		if w.delete > 0 {
+			_, err = Delete(ctx, a, onWorld(worldDeletes[w.delete].node, s), uint64(10+i))
+			check(t, err)
+			continue
+		}
 		q := &Write{Layout: schema.Unordered, Columns: w.columns(s), Timestamp: uint64(10 + i)}
 		if w.box != nil {
 			q.Layout = schema.RowMajor
@@ -279,17 +303,18 @@ func (q *question) read(s *schema.Array) *Read {
 	return r
 }
 
-// answer is the model: cells as texts, in order unless the layout is Unordered.
-func (q *question) answer(s *schema.Array, writes []worldWrite) []string {
-	if s.Type == schema.Dense {
-		return q.answerDense(s, writes)
-	}
-	type version struct {
-		point
-		cellValue
-	}
-	var all []version
+// version is a cell of the model.
+type version struct {
+	point
+	cellValue
+}
+
+// cellsOf returns the cells that writes and deletes leave.
+func cellsOf(s *schema.Array, writes []worldWrite) (all []version) {
 	for _, w := range writes {
+		if w.delete > 0 {
+			all = slices.DeleteFunc(all, func(v version) bool { return worldDeletes[w.delete].takes(v.point, v.cellValue) })
+		}
 		for i, p := range w.points {
 			if !s.AllowsDups {
 				all = slices.DeleteFunc(all, func(v version) bool { return v.point == p })
@@ -297,9 +322,17 @@ func (q *question) answer(s *schema.Array, writes []worldWrite) []string {
 			all = append(all, version{p, w.values[i]})
 		}
 	}
+	return all
+}
+
+// answer is the model: cells as texts, in order unless the layout is Unordered.
+func (q *question) answer(s *schema.Array, writes []worldWrite) []string {
+	if s.Type == schema.Dense {
+		return q.answerDense(s, writes)
+	}
 	ordered := q.layout == schema.RowMajor || q.layout == schema.ColMajor
 	var chosen []version
-	for _, v := range all {
+	for _, v := range cellsOf(s, writes) {
 		times := count(q.x, v.x) * count(q.y, v.y)
 		if !ordered {
 			times = min(times, 1)
@@ -653,34 +686,20 @@ func aggregatesOf(t *testing.T, a *array.Array, q *question) map[string]string {
 // aggregates computes them over the model's answer. In dense arrays only the count takes cells that were not written or
 // fail the condition.
 func (q *question) aggregates(s *schema.Array, writes []worldWrite) map[string]string {
-	world := map[point][]cellValue{}
-	for _, w := range writes {
-		for i, p := range w.points {
-			if !s.AllowsDups {
-				world[p] = nil
-			}
-			world[p] = append(world[p], w.values[i])
-		}
-	}
 	count, nulls, sum, lowest, floats, valid, longest := uint64(0), uint64(0), int64(0), int32(0), 0.0, 0, ""
 	hits := 0
-	for p, versions := range world {
-		if p.x < q.x[0][0] || p.x > q.x[0][1] || p.y < q.y[0][0] || p.y > q.y[0][1] {
+	for _, v := range cellsOf(s, writes) {
+		if v.x < q.x[0][0] || v.x > q.x[0][1] || v.y < q.y[0][0] || v.y > q.y[0][1] || !conditions[q.cond].holds(v.point, v.cellValue) {
 			continue
 		}
-		for _, v := range versions {
-			if !conditions[q.cond].holds(p, v) {
-				continue
-			}
-			if hits++; hits == 1 || v.a < lowest {
-				lowest = v.a
-			}
-			count, sum, longest = count+1, sum+int64(v.a), max(longest, v.s)
-			if v.valid {
-				floats, valid = floats+v.n, valid+1
-			} else {
-				nulls++
-			}
+		if hits++; hits == 1 || v.a < lowest {
+			lowest = v.a
+		}
+		count, sum, longest = count+1, sum+int64(v.a), max(longest, v.s)
+		if v.valid {
+			floats, valid = floats+v.n, valid+1
+		} else {
+			nulls++
 		}
 	}
 	if s.Type == schema.Dense {

@@ -1,6 +1,6 @@
 """Makes the vectors that read_golden_test.go reads: arrays that libtiledb wrote, and what it answers about them.
 
-usage: PYTHONPATH=<folder of the compatibility corpus: generate.py, capi.py> python vectors.py [outdir]
+usage: PYTHONPATH=<folder of the compatibility corpus: generate.py, capi.py> python vectors.py [outdir [name...]]
 
 A vector is one NAME.json.gz: the files of the array and a list of reads with their answers. Values are made up here;
 nothing is copied from elsewhere. Running it again makes other fragment names and the same answers.
@@ -9,8 +9,10 @@ import gzip
 import json
 import os
 import pathlib
+import struct
 import sys
 import tempfile
+import zlib
 
 import numpy as np
 from capi import Column, Ctx, np_dtype, pack
@@ -204,11 +206,62 @@ def enumerated():
     return v
 
 
+DELETES = [({"and": [{"field": "i", "op": "lt", "value": 60}, {"field": "n", "op": "ge", "value": 20}]}, 15), ({"field": "s", "op": "in", "value": ["bb", "a"]}, 25),
+           ({"or": [{"field": "x", "op": "eq", "value": 3}, {"field": "f", "op": "gt", "value": 40.0}]}, 35)]
+
+
+def deleted(name, consolidate=None, dups=False, **kw):
+    """Deletes between writes; consolidate is the configuration of a consolidation after the second of three."""
+    v = Vector(name, grid(True, dups=dups, **kw))
+    for k, (condition, at) in enumerate(DELETES):
+        v.sparse(10 * (k + 1), v.points(30, (-4, 19), (1, 12)))
+        v.ctx.delete_cells(v.uri, condition, at)
+        if k == 1 and consolidate is not None:
+            v.ctx.consolidate(v.uri, config=consolidate)
+    if not dups:
+        for layout in ("row-major", "col-major", "global"):
+            for at in (None, [0, 14], [0, 15], [0, 24], [0, 27], [0, 34], [18, 40]):
+                v.read(layout, at=at)
+        v.read("global", ranges={"x": [[-1, 11]], "y": [[4, 11]]}, condition=CONDITIONS[0])
+    v.aggregate(AGGREGATES, "unordered")
+    v.aggregate(AGGREGATES, "unordered", ranges={"x": [[1, 9]], "y": [[1, 5]]}, condition=CONDITIONS[1])
+    return v
+
+
+def updated():
+    """An update commit: that of a delete with values behind the condition."""
+    v = deleted("updated")
+    for path in pathlib.Path(v.uri, "__commits").glob("__25_*.del"):
+        tile = path.read_bytes()
+        start = 34 + struct.unpack_from("<I", tile, 30)[0]
+        original, filtered, meta = struct.unpack_from("<III", tile, start + 8)
+        payload = zlib.decompress(tile[start + 20 + meta:][:filtered])
+        payload += struct.pack("<QQ1sQi", 1, 1, b"i", 4, 77)
+        packed = zlib.compress(payload, 1)
+        meta = struct.pack("<IIII", 0, 1, len(payload), len(packed))
+        body = struct.pack("<QIII", 1, len(payload), len(packed), len(meta)) + meta + packed
+        path.with_suffix(".upd").write_bytes(tile[:4] + struct.pack("<QQ", len(body), len(payload)) + tile[20:start] + body)
+        path.unlink()
+    v.reads = []
+    v.read("global")
+    v.read("global", at=[0, 24])
+    v.aggregate(AGGREGATES, "unordered")
+    return v
+
+
+VECTORS = {
+    "dense": lambda: dense("dense"), "dense-col": lambda: dense("dense-col", cell_order="col-major", tile_order="col-major"),
+    "sparse": lambda: sparse("sparse"), "sparse-col": lambda: sparse("sparse-col", cell_order="col-major"), "texts": texts, "evolved": evolved,
+    "enumerated": enumerated, "deleted": lambda: deleted("deleted"), "deleted-hilbert": lambda: deleted("deleted-hilbert", {}, cell_order="hilbert"),
+    "deleted-kept": lambda: deleted("deleted-kept", {}), "deleted-purged": lambda: deleted("deleted-purged", {"sm.consolidation.purge_deleted_cells": "true"}),
+    "deleted-dups": lambda: deleted("deleted-dups", {}, True), "updated": updated,
+}
+
+
 def main():
     outdir = sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent
-    for v in (dense("dense"), dense("dense-col", cell_order="col-major", tile_order="col-major"), sparse("sparse"),
-              sparse("sparse-col", cell_order="col-major"), texts(), evolved(), enumerated()):
-        v.save(outdir)
+    for name in sys.argv[2:] or VECTORS:
+        VECTORS[name]().save(outdir)
 
 
 if __name__ == "__main__":
