@@ -47,3 +47,30 @@ func Committed(ctx context.Context, fs vfs.FS, uri, fragmentName string) (bool, 
 	}
 	return err == nil, err
 }
+
+// CommitTogether makes complete fragments part of the array at one moment: several are committed by one consolidated
+// commits file (format_spec/consolidated_commits_file.md), which lists the commits that they have not got. All files of
+// the fragments must be durable. The error wraps ErrInvalid for a name that is none, or is the storage's.
+func CommitTogether(ctx context.Context, fs vfs.FS, uri string, fragmentNames []string) error {
+	if len(fragmentNames) == 0 {
+		return nil
+	}
+	if len(fragmentNames) == 1 {
+		return Commit(ctx, fs, uri, fragmentNames[0])
+	}
+	start, end := ^uint64(0), uint64(0)
+	var commits []format.ConsolidatedCommit
+	for _, name := range fragmentNames {
+		n, err := format.ParseName(name)
+		if err != nil || n.Version < commitFolderVersion {
+			return &Error{"commit", uri, fmt.Errorf("%w: fragment name %q", ErrInvalid, name)}
+		}
+		start, end = min(start, n.Start), max(end, n.End)
+		commits = append(commits, format.ConsolidatedCommit{Path: commitsDir + "/" + name + writeExt})
+	}
+	content, err := format.EncodeConsolidatedCommits(commits)
+	if err != nil {
+		return &Error{"commit", uri, err}
+	}
+	return vfs.WriteAll(ctx, fs, vfs.Join(uri, commitsDir, format.NewName(start, end, format.Version).String()+consolidatedExt), content)
+}

@@ -155,3 +155,17 @@ func BetweenTimes(t datatype.Type, lo, hi time.Time) (schema.Range, error) {
 	to, err := FromTime(t, hi)
 	return schema.Between(from, to), err
 }
+
+// Ratio returns how many units of the finer date or time type make one of the coarser. It is false when that is no whole
+// number, or not always the same one: for years and months.
+func Ratio(coarser, finer datatype.Type) (int64, bool) {
+	if coarser == finer {
+		return 1, true
+	}
+	c, f := units[coarser], units[finer]
+	if c.seconds == 0 || f.seconds == 0 || c.parts > f.parts || c.parts == f.parts && c.seconds%f.seconds != 0 {
+		return 0, false
+	}
+	up, ok := multiply(f.parts/c.parts, c.seconds/f.seconds)
+	return up, ok && up > 0
+}

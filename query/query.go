@@ -154,6 +154,9 @@ type Write struct {
 	// Fragment is the name to give the fragment, so that a write can be tried again: when that fragment is committed
 	// already, nothing is written. Empty means a new name; otherwise Timestamp is ignored.
 	Fragment string
+	// Hold leaves the fragment without a commit, so that several can be committed at one moment: nothing is visible before
+	// array.CommitTogether. Not for GlobalOrder.
+	Hold bool
 	// Threads bounds the parallel work; 0 means the number of cores.
 	Threads int
 }

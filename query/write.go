@@ -51,6 +51,8 @@ func checkWrite(a *array.Array, w *Write) error {
 	}
 	ordered := w.Layout == schema.RowMajor || w.Layout == schema.ColMajor
 	switch {
+	case w.Layout == schema.GlobalOrder && w.Hold:
+		return fmt.Errorf("%w: a write in global order is one fragment and cannot be held back", ErrInvalid)
 	case w.Layout == schema.GlobalOrder:
 	case s.Type == schema.Dense && !ordered:
 		return fmt.Errorf("%w: writes to dense arrays are in row-major, col-major or global order", ErrInvalid)
@@ -98,8 +100,8 @@ func written(name format.Name) Written {
 	return Written{Fragment: name.String(), Start: name.Start, End: name.End}
 }
 
-// writeFragment makes one fragment of n tiles and commits it.
-func writeFragment(ctx context.Context, a *array.Array, name format.Name, opts fragment.WriterOptions, n int, fill fragment.Fill) (Written, error) {
+// writeFragment makes one fragment of n tiles and commits it, unless the write holds that back.
+func writeFragment(ctx context.Context, a *array.Array, w *Write, name format.Name, opts fragment.WriterOptions, n int, fill fragment.Fill) (Written, error) {
 	opts.Key = a.Key()
 	f, err := fragment.Create(ctx, a.FS, a.URI, a.Schema, name.String(), opts)
 	if err != nil {
@@ -110,6 +112,9 @@ func writeFragment(ctx context.Context, a *array.Array, name format.Name, opts f
 	}
 	if err != nil {
 		return Written{}, errors.Join(classify(err), f.Abort(ctx))
+	}
+	if w.Hold {
+		return written(name), nil
 	}
 	return publish(ctx, a, name)
 }

@@ -113,7 +113,7 @@ func submitDense(ctx context.Context, a *array.Array, w *Write, name format.Name
 	}
 	t := newTiler(r, w.Layout)
 	opts := fragment.WriterOptions{Domain: r.ranges, Threads: w.Threads}
-	return writeFragment(ctx, a, name, opts, r.nTiles, func(tile, field int, c *fragment.Cells) error {
+	return writeFragment(ctx, a, w, name, opts, r.nTiles, func(tile, field int, c *fragment.Cells) error {
 		return t.fill(tile, &cols[field], c)
 	})
 }

@@ -38,7 +38,7 @@ func submitUnordered(ctx context.Context, a *array.Array, w *Write, name format.
 	}
 	source := cellSource{cols: cols, pick: pick, cells: cells, perTile: int(min(a.Schema.Capacity, math.MaxInt))}
 	opts := fragment.WriterOptions{Threads: w.Threads}
-	return writeFragment(ctx, a, name, opts, source.tiles(), source.fill)
+	return writeFragment(ctx, a, w, name, opts, source.tiles(), source.fill)
 }
 
 // sparseColumns returns the checked columns of a sparse write, attributes first, and the number of cells.

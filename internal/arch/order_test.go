@@ -75,7 +75,7 @@ var forbidden = []struct {
 }{
 	{[]string{"format", "schema", "filter", "condition", "datatype"}, []string{"vfs", "vfs/file", "vfs/mem", "os", "net", "net/http"},
 		"the format's bytes and rules know no storage"},
-	{[]string{"datatype", "filter", "schema", "condition", "format", "vfs", "fragment", "array", "group", "query", "cells", "internal/bin", "internal/pool"},
+	{[]string{"datatype", "filter", "schema", "condition", "format", "vfs", "fragment", "array", "group", "query", "cells", "arrowio", "internal/bin", "internal/pool"},
 		[]string{"net/http", "database/sql", "log", "log/slog", "flag"}, "the library serves nothing, logs nothing and has no flags"},
 	{[]string{"internal/access"}, []string{"net/http", "database/sql", "internal/db"}, "access rules are pure"},
 }
@@ -104,6 +104,29 @@ func TestForbiddenImports(t *testing.T) {
 				t.Errorf("the rule %q names package %s, which does not exist", rule.why, pkg)
 			}
 		}
+	}
+}
+
+// TestArrowStaysAbove holds arrow-go to arrowio, to what lies above it and to tests.
+func TestArrowStaysAbove(t *testing.T) {
+	order, uses := order(t), 0
+	limit, ok := order.Layer("arrowio")
+	if !ok {
+		t.Fatal("arrowio is on no line of order.txt")
+	}
+	for _, f := range tree(t) {
+		for _, to := range f.Imports {
+			if !strings.HasPrefix(to, "github.com/apache/arrow-go/") {
+				continue
+			}
+			uses++
+			if layer, _ := order.Layer(f.Package); f.Package != "arrowio" && layer <= limit {
+				t.Errorf("%s imports %s: of the library only arrowio may", f.Path, to)
+			}
+		}
+	}
+	if uses == 0 {
+		t.Error("nothing imports arrow-go: the check checks nothing")
 	}
 }
 
