@@ -9,6 +9,7 @@ import (
 	"azulejo/datatype"
 	"azulejo/filter"
 	"azulejo/format"
+	"azulejo/fragment"
 	"azulejo/internal/pool"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -29,6 +30,9 @@ type fragmentCheck struct {
 func (c *checker) checkFragment(ctx context.Context, l located) error {
 	f := &fragmentCheck{checker: c, uri: vfs.Join(c.uri, l.path), lists: map[uint64][]uint64{}}
 	f.metaURI = vfs.Join(f.uri, fragmentMetadataFile)
+	if l.Version == 1 || l.Version == 2 {
+		return f.checkOldest(ctx, l)
+	}
 	err := c.file(ctx, f.metaURI, func(content []byte) error {
 		f.meta = content
 		footer, err := format.DecodeFooter(content, int64(len(content)), l.Version, f.schemaOf)
@@ -41,6 +45,54 @@ func (c *checker) checkFragment(ctx context.Context, l located) error {
 	f.checkParts()
 	tiles := f.dataTiles()
 	return inParallel(len(tiles), func(i int) error { return f.checkTiles(ctx, tiles[i]) })
+}
+
+// checkOldest checks a fragment before version 3, whose metadata has no parts to look at one by one, by reading all of it.
+func (f *fragmentCheck) checkOldest(ctx context.Context, l located) error {
+	r, err := fragment.Open(ctx, f.fs, f.uri, l.Name, f.schemaOf, f.key)
+	if err != nil {
+		return f.found(ctx, f.metaURI, err)
+	}
+	for _, name := range r.Schema().FieldNames() {
+		field, ok, err := r.Field(name)
+		if !ok && err == nil {
+			continue // dimensions of dense fragments
+		}
+		if err == nil {
+			err = f.readAll(ctx, field)
+		}
+		if err = f.found(ctx, f.uri, err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// found reports an error of reading as damage, unless it is not about the content.
+func (f *fragmentCheck) found(ctx context.Context, uri string, err error) error {
+	corrupt := errors.Is(err, format.ErrCorrupt) || errors.Is(err, fragment.ErrCorrupt) || errors.Is(err, filter.ErrCorrupt)
+	if err == nil || !corrupt && fatal(ctx, err) {
+		return err
+	}
+	f.damage(uri, -1, fmt.Errorf("%w: %w", ErrCorrupt, plainError{err}))
+	return nil
+}
+
+// readAll reads every tile of a field.
+func (f *fragmentCheck) readAll(ctx context.Context, field *fragment.Field) error {
+	if err := field.Load(ctx); err != nil {
+		return err
+	}
+	var files fragment.Files
+	defer files.Close() // best effort: they are only read
+	for tile := range field.Reader().NumTiles() {
+		t, err := field.ReadTile(ctx, &files, tile, fragment.Everything)
+		if err != nil {
+			return err
+		}
+		t.Release()
+	}
+	return nil
 }
 
 // schemaOf returns a schema that checkSchemas found in order.
@@ -91,7 +143,10 @@ func (f *fragmentCheck) checkParts() {
 		part      string
 		positions []uint64
 	}{{"tile offsets", p.TileOffsets}, {"tile var offsets", p.VarOffsets}, {"tile var sizes", p.VarSizes}, {"tile validity offsets", p.ValidityOffsets}} {
-		for _, pos := range list.positions {
+		for slot, pos := range list.positions {
+			if slot == f.footer.Slots().Coords() && f.footer.Version < 5 && list.part != "tile offsets" {
+				continue // zipped coordinates have no other lists
+			}
 			f.decodePart(pos, func(b []byte) error {
 				got, err := f.footer.DecodeNumbers(b, list.part, false)
 				if err == nil {
@@ -144,6 +199,12 @@ func (f *fragmentCheck) dataTiles() []dataFile {
 		for i := range s.Domain.Dimensions {
 			files = f.field(files, s.DimensionField(i), slots.Dimension(i))
 		}
+	}
+	if !f.footer.Dense && f.footer.Version < 5 {
+		fd := s.DimensionField(0)
+		all := fd.CellSize() * len(s.Domain.Dimensions)
+		files = f.add(files, slots.Coords(), format.FixedFile, f.footer.Parts.TileOffsets, f.footer.FileSizes, s.CoordsFilters, fd.Type, all,
+			func(tile int) uint64 { return f.footer.TileCells(uint64(tile)) * uint64(all) })
 	}
 	for _, slot := range []int{slots.Timestamp(), slots.DeleteTimestamp(), slots.DeleteTimestamp() + 1} {
 		if slot > 0 {

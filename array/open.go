@@ -261,8 +261,10 @@ func (a *Array) readFragment(ctx context.Context, l located, footer []byte) (r *
 func (a *Array) readable(r *fragment.Reader) error {
 	f, what := r.Footer(), ""
 	switch {
+	case !f.Dense && a.Schema.Type == schema.Dense:
+		return &Error{"open", r.URI(), fmt.Errorf("%w: a sparse fragment in a dense array, which releases up to 2.4 wrote; consolidate the array with one of them", ErrUnsupported)}
 	case f.Dense != (a.Schema.Type == schema.Dense):
-		what = "dense and sparse fragments are mixed"
+		what = "a dense fragment in a sparse array"
 	case len(f.Schema.Domain.Dimensions) != len(a.Schema.Domain.Dimensions):
 		what = "the fragment's schema has other dimensions"
 	default:

@@ -97,6 +97,7 @@ func (d *schemaDecoder) header() {
 	a.Capacity = d.U64("capacity")
 	a.CoordsFilters = filter.Decode(d.Reader, version)
 	a.OffsetsFilters = filter.Decode(d.Reader, version)
+	a.ValidityFilters.MaxChunk = filter.DefaultMaxChunk
 	if d.has(nullableFeature) {
 		a.ValidityFilters = filter.Decode(d.Reader, version)
 	}

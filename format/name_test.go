@@ -15,7 +15,7 @@ func TestParseName(t *testing.T) {
 		"__10_20_" + someUUID:                                     {10, 20, someUUID, 0},
 		"__18446744073709551615_18446744073709551615_" + someUUID: {^uint64(0), ^uint64(0), someUUID, 0},
 		"__5dc2cc9cce204a189f825fd4919d0c55_1541540586869":        {1541540586869, 1541540586869, "5dc2cc9cce204a189f825fd4919d0c55", 2},
-		"__5dc2cc9cce204a189f825fd4919d0c55_15_16":                {15, 16, "5dc2cc9cce204a189f825fd4919d0c55", 2},
+		"__5dc2cc9cce204a189f825fd4919d0c55_16_15":                {15, 15, "5dc2cc9cce204a189f825fd4919d0c55", 2},
 	} {
 		got, err := ParseName(s)
 		if err != nil || got != want {

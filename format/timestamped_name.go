@@ -15,7 +15,7 @@ import (
 //
 //	__t1_t2_uuid_v   fragments and commits since version 5, group files
 //	__t1_t2_uuid     schemas, metadata files, fragments of versions 3 and 4
-//	__uuid_t1[_t2]   fragments of versions 1 and 2
+//	__uuid_t2[_t1]   fragments of versions 1 and 2; only the last number counts
 //	__uuid_0         enumerations
 
 // Name is a timestamped name, "__t1_t2_uuid[_v]", without an extension. It is comparable.
@@ -32,7 +32,7 @@ type Name struct {
 const uuidLen = 32
 
 // ParseName parses the last part of a URI; an extension such as ".wrt" must have been cut off. Names of versions 1 and 2,
-// "__uuid_t1[_t2]", are understood and get Version 2; String writes them in the newer form, so keep the original for
+// "__uuid_t2[_t1]", are understood and get Version 2; String writes them in the newer form, so keep the original for
 // addressing. The error wraps ErrCorrupt.
 func ParseName(s string) (Name, error) {
 	rest, ok := strings.CutPrefix(s, "__")
@@ -54,7 +54,8 @@ func ParseName(s string) (Name, error) {
 	case len(parts[0]) != uuidLen:
 		return Name{}, nameErr(s)
 	default:
-		n.UUID, n.Version, times = parts[0], 2, []string{parts[1], parts[len(parts)-1]}
+		last := parts[len(parts)-1]
+		n.UUID, n.Version, times = parts[0], 2, []string{last, last}
 	}
 	var err1, err2 error
 	n.Start, err1 = strconv.ParseUint(times[0], 10, 64)

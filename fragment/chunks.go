@@ -13,6 +13,9 @@ import (
 	"azulejo/vfs"
 )
 
+// wholeCellsVersion is the format version since which no cell lies in two chunks.
+const wholeCellsVersion = 11
+
 // Sink takes the fixed cells of a tile, or its validity bytes, chunk by chunk.
 type Sink interface {
 	// Place returns room for all cells from lo up to but not including hi, of which some are wanted, in the place where
@@ -33,6 +36,9 @@ type SmallReads interface {
 // is unfiltered right there. wanted lists the cells in ascending order without overlaps. kind is FixedFile, for a fixed
 // field, or ValidityFile. The field must have been loaded.
 func (f *Field) Chunks(ctx context.Context, files *Files, tile uint64, kind format.FileKind, wanted []Run, sink Sink) error {
+	if f.zipped() {
+		return f.zippedCells(ctx, files, tile, sink)
+	}
 	err := f.chunks(ctx, files, tile, kind, wanted, sink)
 	if err != nil && ctx.Err() == nil {
 		return f.tileError(tile, err)
@@ -98,7 +104,8 @@ func (f *Field) chunks(ctx context.Context, files *Files, tile uint64, kind form
 	if err != nil {
 		return err
 	}
-	if c.sparing(file, n) {
+	// Before version 11 a cell may lie in two chunks.
+	if f.r.footer.Version >= wholeCellsVersion && c.sparing(file, n) {
 		return c.some(ctx, file, int64(off), int64(n))
 	}
 	disk, err := f.fetch(ctx, files, kind, off, n)

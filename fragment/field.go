@@ -25,6 +25,13 @@ type Field struct {
 	stats                 [4]atomic.Pointer[statistic]
 }
 
+// The names of the lists of one number per tile, in errors.
+const (
+	tileOffsetsPart = "tile offsets"
+	varOffsetsPart  = "tile var offsets"
+	varSizesPart    = "tile var sizes"
+)
+
 // places says where the tiles of a field lie: positions in each of its files with the file's size behind the last one,
 // and the unfiltered sizes of var tiles. They were checked to rise and to lie in the files.
 type places struct {
@@ -39,15 +46,19 @@ func (r *Reader) Field(name string) (*Field, bool, error) {
 		return nil, false, nil
 	}
 	slot := r.slots.Field(f)
-	if known := r.fields[slot].Load(); known != nil {
+	place := slot
+	if f.Dimension && slot == r.slots.Coords() {
+		place = r.slots.Len() + f.Index
+	}
+	if known := r.fields[place].Load(); known != nil {
 		return known, true, nil
 	}
 	field, err := r.newField(f, slot)
 	if err != nil {
 		return nil, false, err
 	}
-	r.fields[slot].CompareAndSwap(nil, field)
-	return r.fields[slot].Load(), true, nil
+	r.fields[place].CompareAndSwap(nil, field)
+	return r.fields[place].Load(), true, nil
 }
 
 // The hidden fields of consolidated sparse fragments, each a UINT64 per cell; libtiledb calls them the same.
@@ -114,7 +125,11 @@ func (r *Reader) ProcessedConditions(ctx context.Context) ([]string, error) {
 func (r *Reader) newField(f schema.Field, slot int) (*Field, error) {
 	s, version := r.Schema(), r.footer.Version
 	out := &Field{Field: f, r: r, slot: slot}
-	values, err := filter.NewCodecAt(version, s.FieldFilters(f), f.Type, valueSize(&f))
+	size := valueSize(&f)
+	if out.zipped() {
+		size = out.zippedSize()
+	}
+	values, err := filter.NewCodecAt(version, s.FieldFilters(f), f.Type, size)
 	if err != nil {
 		return nil, r.fieldError(&f, err)
 	}
@@ -163,14 +178,14 @@ func (f *Field) load(ctx context.Context) (*places, error) {
 	p := &places{}
 	parts := &f.r.footer.Parts
 	var err error
-	if p.files[format.FixedFile], err = f.tileOffsets(ctx, parts.TileOffsets, f.r.footer.FileSizes, "tile offsets"); err != nil {
+	if p.files[format.FixedFile], err = f.tileOffsets(ctx, parts.TileOffsets, f.r.footer.FileSizes, tileOffsetsPart); err != nil {
 		return nil, err
 	}
 	if f.Var() {
-		if p.files[format.VarFile], err = f.tileOffsets(ctx, parts.VarOffsets, f.r.footer.VarSizes, "tile var offsets"); err != nil {
+		if p.files[format.VarFile], err = f.tileOffsets(ctx, parts.VarOffsets, f.r.footer.VarSizes, varOffsetsPart); err != nil {
 			return nil, err
 		}
-		if p.varSizes, err = f.numbers(ctx, parts.VarSizes, "tile var sizes"); err != nil {
+		if p.varSizes, err = f.numbers(ctx, parts.VarSizes, varSizesPart); err != nil {
 			return nil, err
 		}
 	}
@@ -186,6 +201,9 @@ func (f *Field) load(ctx context.Context) (*places, error) {
 
 // numbers decodes a list of one number per tile.
 func (f *Field) numbers(ctx context.Context, positions []uint64, part string) ([]uint64, error) {
+	if f.r.oldest != nil {
+		return f.oldestNumbers(part)
+	}
 	if f.slot >= len(positions) {
 		return nil, f.r.corrupt("field %q has no %s", f.Name, part)
 	}
@@ -197,10 +215,15 @@ func (f *Field) numbers(ctx context.Context, positions []uint64, part string) ([
 	if err != nil {
 		return nil, f.r.fieldError(&f.Field, err)
 	}
-	if n := f.r.NumTiles(); uint64(len(out)) != n {
-		return nil, f.r.corrupt("field %q has %d %s for %d tiles", f.Name, len(out), part, n)
+	return out, f.checkCount(out, part)
+}
+
+// checkCount refuses a list that has not one number per tile.
+func (f *Field) checkCount(list []uint64, part string) error {
+	if n := f.r.NumTiles(); uint64(len(list)) != n {
+		return f.r.corrupt("field %q has %d %s for %d tiles", f.Name, len(list), part, n)
 	}
-	return out, nil
+	return nil
 }
 
 // tileOffsets decodes tile positions and adds the file's size.

@@ -43,6 +43,8 @@ type Reader struct {
 	rtree     atomic.Pointer[format.RTree]
 	processed atomic.Pointer[[]string]
 	fields    []atomic.Pointer[Field]
+	// oldest is the whole metadata of a fragment before version 3; nil for all others.
+	oldest *format.FragmentMetadata
 }
 
 // fileEnd is the last bytes of a file of size bytes.
@@ -61,7 +63,11 @@ func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf
 		return nil, err
 	}
 	defer file.Close() // best effort: it was only read
-	if err := r.readFooter(ctx, file, schemaOf); err != nil {
+	read := r.readFooter
+	if name.Version == 1 || name.Version == 2 {
+		read = r.readOldest
+	}
+	if err := read(ctx, file, schemaOf); err != nil {
 		return nil, format.WithURI(err, r.metadataURI())
 	}
 	return r, r.settle()
@@ -84,7 +90,8 @@ func (r *Reader) settle() error {
 		return err
 	}
 	r.slots = r.footer.Slots()
-	r.fields = make([]atomic.Pointer[Field], r.slots.Len())
+	// Zipped coordinates share a slot; their fields come after all others.
+	r.fields = make([]atomic.Pointer[Field], r.slots.Len()+len(r.Schema().Domain.Dimensions))
 	return nil
 }
 

@@ -218,6 +218,8 @@ func (f *Field) unfilter(t *Tile, tile uint64, disk [3][]byte, parts Parts) erro
 	t.Cells = int(cells)
 	var err error
 	switch {
+	case f.zipped() && parts&Values != 0:
+		err = f.unzip(t, disk[format.FixedFile])
 	case !f.Var() && parts&Values != 0:
 		t.Data, err = t.reverse(f.fixed, format.FixedFile, disk[format.FixedFile], t.Cells*f.CellSize())
 	case f.TakesOffsets() && parts&(Values|Offsets) != 0:
@@ -310,6 +312,9 @@ func (t *Tile) CellBytes(i int, total uint64) uint64 {
 // the caller's: dst returns the room for the tile at a position of the list, which must be as large as the tile. Tiles
 // that lie close together are fetched by one read. The field must have been loaded.
 func (f *Field) ReadInto(ctx context.Context, files *Files, kind format.FileKind, tiles []uint64, dst func(i int) []byte) error {
+	if f.zipped() {
+		return f.readZipped(ctx, files, tiles, dst)
+	}
 	codec, parts := f.fixed, Values
 	if kind == format.ValidityFile {
 		codec, parts = f.validity, Validity

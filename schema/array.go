@@ -45,16 +45,26 @@ func (a *Array) FieldNames() []string {
 }
 
 // DimensionFilters returns the pipeline that stores the coordinates of dimension i: its own, or the schema's coordinate
-// filters when it has none. The result is shared and must not be modified.
+// filters when it has none. Before version 5 no dimension has filters. The result is shared and must not be modified.
 func (a *Array) DimensionFilters(i int) filter.Pipeline {
+	if a.zipped() {
+		return filter.Pipeline{MaxChunk: filter.DefaultMaxChunk}
+	}
 	if p := a.Domain.Dimensions[i].Filters; len(p.Filters) > 0 {
 		return p
 	}
 	return a.CoordsFilters
 }
 
-// FieldFilters returns the pipeline that stores the values of f: the attribute's, or DimensionFilters.
+// zipped reports whether the schema is of a version in which coordinates lie in one file, filtered together.
+func (a *Array) zipped() bool { return a.Version > 0 && a.Version < 5 }
+
+// FieldFilters returns the pipeline that stores the values of f: the attribute's, or DimensionFilters; before version 5
+// the schema's coordinate filters for any dimension.
 func (a *Array) FieldFilters(f Field) filter.Pipeline {
+	if f.Dimension && a.zipped() {
+		return a.CoordsFilters
+	}
 	if f.Dimension {
 		return a.DimensionFilters(f.Index)
 	}
