@@ -15,9 +15,12 @@ import (
 // footerSet has the footers that a consolidated fragment metadata file holds, by fragment.
 type footerSet map[string][]byte
 
-// merged is a consolidated fragment metadata file.
+// relativeNamesVersion is the format version since which consolidated fragment metadata names fragments without a place.
+const relativeNamesVersion = 9
+
+// merged is a consolidated fragment metadata file; path is relative to the array.
 type merged struct {
-	file string
+	path string
 	format.Name
 }
 
@@ -40,7 +43,7 @@ func (a *Array) mergedFooters(ctx context.Context, live []located) (footerSet, e
 		if len(wanted) == 0 {
 			continue
 		}
-		set, err := a.footersIn(ctx, m.file)
+		set, err := a.footersIn(ctx, m.path)
 		switch {
 		case errors.Is(err, vfs.ErrNotExist), errors.Is(err, format.ErrCorrupt):
 			continue
@@ -56,25 +59,30 @@ func (a *Array) mergedFooters(ctx context.Context, live []located) (footerSet, e
 	return found, nil
 }
 
-// metaFiles lists the consolidated fragment metadata files, newest first; strange names are not looked at.
+// metaFiles lists the consolidated fragment metadata files, newest first; strange names are not looked at. Before
+// version 12 they lie in the array's own folder, before version 9 they name fragments by where these were then.
 func (d *directory) metaFiles(ctx context.Context) ([]merged, error) {
 	var files []merged
 	entries, err := d.fs.List(ctx, vfs.Join(d.uri, fragmentMetaDir))
-	for _, e := range entries {
+	for i, e := range slices.Concat(entries, d.root) {
 		if e.Dir || ext(e.Name) != fragmentMetaExt {
 			continue
 		}
-		if n, err := format.ParseName(strings.TrimSuffix(e.Name, fragmentMetaExt)); err == nil {
-			files = append(files, merged{e.Name, n})
+		path := e.Name
+		if i < len(entries) {
+			path = fragmentMetaDir + "/" + e.Name
+		}
+		if n, err := format.ParseName(strings.TrimSuffix(e.Name, fragmentMetaExt)); err == nil && n.Version >= relativeNamesVersion {
+			files = append(files, merged{path, n})
 		}
 	}
-	slices.SortFunc(files, func(x, y merged) int { return cmp.Or(cmp.Compare(y.End, x.End), cmp.Compare(y.file, x.file)) })
+	slices.SortFunc(files, func(x, y merged) int { return cmp.Or(cmp.Compare(y.End, x.End), cmp.Compare(y.path, x.path)) })
 	return files, err
 }
 
 // footersIn reads a consolidated fragment metadata file.
-func (a *Array) footersIn(ctx context.Context, file string) (footerSet, error) {
-	uri := vfs.Join(a.URI, fragmentMetaDir, file)
+func (a *Array) footersIn(ctx context.Context, path string) (footerSet, error) {
+	uri := vfs.Join(a.URI, path)
 	return cache.Load(a.Kept(), a.cacheName(uri), func() (footerSet, int64, error) {
 		content, err := a.readFile(ctx, uri)
 		if err != nil {
