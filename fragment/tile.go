@@ -9,6 +9,7 @@ import (
 	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/internal/pool"
+	"azulejo/vfs"
 )
 
 // Parts says which parts of a tile to read.
@@ -62,12 +63,9 @@ func (t *Tile) lend(kind format.FileKind, n int) ([]byte, error) {
 	return b.B, nil
 }
 
-// readRun is how many bytes of a file one read fetches at most for several tiles, and gapBytes how far apart two tiles
-// may lie that are fetched together.
-const (
-	readRun  = 4 << 20
-	gapBytes = 32 << 10
-)
+// readRun is how many bytes of a file one read fetches at most for several tiles. How far apart two tiles may lie that are
+// fetched together is the backend's to say.
+const readRun = 4 << 20
 
 // Read reads the wanted parts of the tiles listed, in ascending order, and calls use for each in turn with its position
 // in the list; the tile is released when use returns, unless use set keep. Tiles that lie close together are fetched by
@@ -124,13 +122,13 @@ func (f *Field) kinds(parts Parts) []format.FileKind {
 
 // together returns how many of the tiles one read should fetch.
 func (f *Field) together(tiles []uint64, parts Parts) int {
-	kinds, p := f.kinds(parts), f.places.Load()
+	kinds, p, gap := f.kinds(parts), f.places.Load(), uint64(max(vfs.GapBytes(f.r.fs, f.r.uri), 0))
 	for n := 1; n < len(tiles); n++ {
 		for _, kind := range kinds {
 			start, _ := p.extent(kind, tiles[0])
 			last, lastBytes := p.extent(kind, tiles[n-1])
 			off, nBytes := p.extent(kind, tiles[n])
-			if off+nBytes-start > readRun || off-last-lastBytes > gapBytes {
+			if off+nBytes-start > readRun || off-last-lastBytes > gap {
 				return n
 			}
 		}

@@ -46,7 +46,8 @@ type FS interface {
 	// Open opens a file for ranged reads; the error wraps ErrNotExist when there is none.
 	Open(ctx context.Context, uri string) (File, error)
 	// Create begins a new file, which becomes visible, whole and durable, at Commit. Committing over an existing file
-	// is an error wrapping ErrExist, also when two writers commit at the same time. Missing parents are made.
+	// is an error wrapping ErrExist, also when two writers commit at the same time. Missing parents are made. The context is
+	// that of the call, not of the writer.
 	Create(ctx context.Context, uri string) (Writer, error)
 	// MakeDir makes a directory and its parents durable; a no-op where directories do not exist by themselves.
 	MakeDir(ctx context.Context, dir string) error
@@ -168,6 +169,24 @@ type Near interface {
 func IsNear(fs FS) bool {
 	n, ok := fs.(Near)
 	return ok && n.Near()
+}
+
+// Gapper is implemented by backends that know what a request costs.
+type Gapper interface {
+	// GapBytes is how many bytes between two wanted stretches of one file are better read in vain than left out by a second
+	// request: what comes over the line while that would be answered.
+	GapBytes(uri string) int64
+}
+
+// nearGap is the gap of backends that do not tell.
+const nearGap = 32 << 10
+
+// GapBytes returns the gap of a backend for files at and below a URI.
+func GapBytes(fs FS, uri string) int64 {
+	if g, ok := fs.(Gapper); ok {
+		return g.GapBytes(uri)
+	}
+	return nearGap
 }
 
 // Join appends path parts to a URI.

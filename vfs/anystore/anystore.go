@@ -44,6 +44,7 @@ var (
 	_ vfs.Batcher      = (*FS)(nil)
 	_ vfs.EmptyRemover = (*FS)(nil)
 	_ vfs.Renamer      = (*FS)(nil)
+	_ vfs.Gapper       = (*FS)(nil)
 )
 
 // New returns a file system over all stores. It makes no request.
@@ -185,4 +186,13 @@ func (s *FS) Rename(ctx context.Context, from, to string) error {
 		}
 		return vfs.Rename(ctx, fs, from, to)
 	})
+}
+
+// GapBytes implements vfs.Gapper.
+func (s *FS) GapBytes(uri string) int64 {
+	fs, err := s.Backend(uri)
+	if err != nil {
+		return 0
+	}
+	return vfs.GapBytes(fs, uri)
 }

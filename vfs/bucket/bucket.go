@@ -19,6 +19,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"azulejo/vfs"
 )
@@ -83,6 +85,8 @@ type Options struct {
 	// published. Of two writers at the same moment the later one wins, unseen by the first. TileDB's own files are safe from
 	// that, their names are unique.
 	NoConditionalPut bool
+	// Now tells the time, by which the cost of requests is learnt; nil means the real one.
+	Now func() time.Time
 	// Retry says how often and how long failed requests are repeated.
 	Retry Retry
 }
@@ -92,6 +96,13 @@ func (o Options) partBytes() int {
 		return o.PartBytes
 	}
 	return 16 << 20
+}
+
+func (o Options) now() time.Time {
+	if o.Now != nil {
+		return o.Now()
+	}
+	return time.Now()
 }
 
 func (o Options) parallel() int {
@@ -106,11 +117,14 @@ type FS struct {
 	store   Store
 	opts    Options
 	schemes []string
+	// latency is the nanoseconds that small requests took lately, 0 before the first.
+	latency atomic.Int64
 }
 
 var (
 	_ vfs.FS      = (*FS)(nil)
 	_ vfs.Batcher = (*FS)(nil)
+	_ vfs.Gapper  = (*FS)(nil)
 )
 
 // New returns a file system on a store that takes URIs of the given schemes.

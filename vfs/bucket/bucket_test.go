@@ -197,6 +197,40 @@ func TestOneRequestOpensAndReadsASmallFile(t *testing.T) {
 	}
 }
 
+func TestGapFollowsTheLatency(t *testing.T) {
+	ctx := context.Background()
+	var gaps []int64
+	for _, d := range []time.Duration{0, 5 * time.Millisecond, 30 * time.Millisecond, time.Second} {
+		now := time.Unix(0, 0)
+		clock := func() time.Time { // a request looks at the clock twice
+			now = now.Add(d)
+			return now
+		}
+		fs := bucket.New(newFake(), bucket.Options{Now: clock}, "s")
+		if gap := vfs.GapBytes(fs, "s://b/f"); gap != (64<<20)/50 {
+			t.Errorf("gap before the first request %d", gap)
+		}
+		if err := vfs.WriteAll(ctx, fs, "s://b/f", nil); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if _, err := fs.Open(ctx, "s://b/f"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		gaps = append(gaps, vfs.GapBytes(fs, "s://b/f")>>16)
+	}
+	if want := []int64{1, 5, 30, 64}; !reflect.DeepEqual(gaps, want) {
+		t.Errorf("gaps %d, want %d units of 64 KiB", gaps, want)
+	}
+	if vfs.GapBytes(anyFS{}, "") != 32<<10 {
+		t.Error("the gap of a backend that does not tell")
+	}
+}
+
+// anyFS is a backend without hints.
+type anyFS struct{ vfs.FS }
+
 func TestMemoryOfALargeWriteIsBounded(t *testing.T) {
 	ctx := context.Background()
 	s := newFake()

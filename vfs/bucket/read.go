@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,8 +18,11 @@ const (
 	// requestBytes is how much one request reads at most, and requests how many of them one read makes at a time.
 	requestBytes = 16 << 20
 	requests     = 4
-	// gapBytes is what a connection carries in the time that another request takes to answer: some 20 ms at 50 MiB/s.
-	gapBytes = 1 << 20
+	// A gap is what a connection carries, at lineBytes a second, in the time that a small request takes; it starts from
+	// usualTime, and lies between leastGap and mostGap.
+	lineBytes         = 64 << 20
+	usualTime         = 20 * time.Millisecond
+	leastGap, mostGap = 64 << 10, 4 << 20
 )
 
 // Open implements vfs.FS with one request. The file is the content that was there then: once it was replaced, reads fail
@@ -37,10 +41,31 @@ func (s *FS) Open(ctx context.Context, uri string) (vfs.File, error) {
 
 func (s *FS) peek(ctx context.Context, bucket, key string, n int) (p Piece, err error) {
 	err = s.opts.Retry.Do(ctx, func(int) error {
-		p, err = s.store.Peek(ctx, bucket, key, n)
+		began := s.opts.now()
+		if p, err = s.store.Peek(ctx, bucket, key, n); err == nil {
+			s.took(s.opts.now().Sub(began))
+		}
 		return err
 	})
 	return p, err
+}
+
+// took notes how long a small request took: one in eight parts of what is expected of the next.
+func (s *FS) took(d time.Duration) {
+	last := s.latency.Load()
+	if last == 0 {
+		last = int64(usualTime)
+	}
+	s.latency.Store(last + (int64(d)-last)/8) // of several at the same time one counts
+}
+
+// GapBytes implements vfs.Gapper by how long small requests took lately.
+func (s *FS) GapBytes(string) int64 {
+	last := time.Duration(s.latency.Load())
+	if last == 0 {
+		last = usualTime
+	}
+	return min(max(int64(last.Seconds()*lineBytes), leastGap), mostGap)
 }
 
 // file is an open file.
@@ -100,9 +125,6 @@ func (f *file) known(p []byte, off int64) bool {
 
 // Size implements vfs.File.
 func (f *file) Size() int64 { return f.nBytes }
-
-// GapBytes is how many bytes between two wanted ones are better read in vain than left out by another request.
-func (f *file) GapBytes() int64 { return gapBytes }
 
 // Close implements vfs.File.
 func (f *file) Close() error { return nil }

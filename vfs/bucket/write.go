@@ -32,8 +32,8 @@ type writer struct {
 	done bool
 }
 
-// Create implements vfs.FS. It makes no request: whether the file exists is found out at Commit. Parts are uploaded under
-// the context given here.
+// Create implements vfs.FS. It makes no request: whether the file exists is found out at Commit. Parts are uploaded while it
+// is written, until Commit or Abort; the context given here may end before.
 func (s *FS) Create(ctx context.Context, uri string) (vfs.Writer, error) {
 	bucket, key, err := s.file(ctx, uri)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *FS) Create(ctx context.Context, uri string) (vfs.Writer, error) {
 	}
 	w := &writer{fs: s, uri: uri, bucket: bucket, key: key, mark: mark(), free: make(chan []byte, s.opts.parallel()+1)}
 	w.up = s.store.Upload(bucket, key, w.mark)
-	ctx, w.cancel = context.WithCancel(ctx)
+	ctx, w.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	w.parts, w.ctx = errgroup.WithContext(ctx)
 	w.parts.SetLimit(s.opts.parallel())
 	return w, nil

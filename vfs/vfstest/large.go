@@ -26,8 +26,10 @@ func noise(seed byte, n int) []byte {
 	return p
 }
 
-// write writes a file in pieces that fit no part.
+// write writes a file in pieces that fit no part. The context of its creation has ended when it returns.
 func write(ctx context.Context, fs vfs.FS, uri string, content []byte) (vfs.Writer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	w, err := fs.Create(ctx, uri)
 	if err != nil {
 		return nil, err
