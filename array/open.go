@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"azulejo/filter"
 	"azulejo/format"
@@ -136,6 +137,10 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 	a.fragments = make([]*fragment.Reader, len(live))
 	var missing []int
 	for i, l := range live {
+		if a.Kept() == nil {
+			missing = append(missing, i)
+			continue
+		}
 		if r, ok := a.Kept().Get(cache.Description, a.cacheKey(vfs.Join(a.URI, l.path))); ok {
 			a.fragments[i], _ = r.(*fragment.Reader)
 		}
@@ -190,12 +195,12 @@ func inParallel(n int, do func(i int) error) error {
 	}
 	errs := make([]error, n)
 	var wg sync.WaitGroup
-	limit := make(chan struct{}, parallelOpens)
-	for i := range n {
-		limit <- struct{}{}
+	var next atomic.Int64
+	for range min(n, parallelOpens) {
 		wg.Go(func() {
-			errs[i] = do(i)
-			<-limit
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				errs[i] = do(int(i))
+			}
 		})
 	}
 	wg.Wait()

@@ -332,8 +332,13 @@ func (f *Footer) settle() error {
 	if err := f.settleTiles(); err != nil {
 		return err
 	}
-	f.bounds = f.bounds[:0]
-	for _, l := range f.Parts.lists() {
+	n := 4 + len(f.Parts.GlobalOrderMins) + len(f.Parts.GlobalOrderMaxes)
+	lists := f.Parts.lists()
+	for _, l := range lists {
+		n += len(*l.list)
+	}
+	f.bounds = make([]uint64, 0, n)
+	for _, l := range lists {
 		f.bounds = append(f.bounds, *l.list...)
 	}
 	f.bounds = append(f.bounds, f.Parts.RTree)

@@ -20,12 +20,12 @@ import (
 const coordinatesFile = "__coords.tdb"
 
 // readOldest reads the metadata of a fragment of version 1 or 2.
-func (r *Reader) readOldest(ctx context.Context, file vfs.File, schemaOf func(name string) (*schema.Array, error)) error {
-	content := make([]byte, file.Size())
-	if err := file.ReadAt(ctx, content, 0); err != nil {
+func (r *Reader) readOldest(ctx context.Context, schemaOf func(name string) (*schema.Array, error)) error {
+	content, err := vfs.ReadAll(ctx, r.fs, r.metadataURI())
+	if err != nil {
 		return err
 	}
-	content, err := format.Decrypt(r.key, content)
+	content, err = format.Decrypt(r.key, content)
 	if err != nil {
 		return err
 	}

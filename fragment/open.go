@@ -58,16 +58,11 @@ type fileEnd struct {
 // of the metadata are read.
 func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf func(name string) (*schema.Array, error), key *filter.Key) (*Reader, error) {
 	r := &Reader{fs: fs, uri: uri, name: name, key: key}
-	file, err := fs.Open(ctx, r.metadataURI())
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() // best effort: it was only read
 	read := r.readFooter
 	if name.Version == 1 || name.Version == 2 {
 		read = r.readOldest
 	}
-	if err := read(ctx, file, schemaOf); err != nil {
+	if err := read(ctx, schemaOf); err != nil {
 		return nil, format.WithURI(err, r.metadataURI())
 	}
 	return r, r.settle()
@@ -95,17 +90,17 @@ func (r *Reader) settle() error {
 	return nil
 }
 
-func (r *Reader) readFooter(ctx context.Context, file vfs.File, schemaOf func(name string) (*schema.Array, error)) error {
-	want := int64(tailBytes)
+func (r *Reader) readFooter(ctx context.Context, schemaOf func(name string) (*schema.Array, error)) error {
+	want := tailBytes
 	for {
-		end, err := readEnd(ctx, file, want)
+		end, err := r.readEnd(ctx, want)
 		if err != nil {
 			return err
 		}
 		footer, err := format.DecodeFooter(end.tail, end.size, r.name.Version, schemaOf)
 		var short *format.TailError
-		if errors.As(err, &short) && short.Need > want && want < end.size {
-			want = short.Need
+		if errors.As(err, &short) && short.Need > int64(want) && int64(want) < end.size {
+			want = int(min(short.Need, end.size))
 			continue
 		}
 		r.footer = footer
@@ -114,11 +109,10 @@ func (r *Reader) readFooter(ctx context.Context, file vfs.File, schemaOf func(na
 	}
 }
 
-// readEnd reads the last n bytes of a file, or all of a smaller one.
-func readEnd(ctx context.Context, file vfs.File, n int64) (*fileEnd, error) {
-	end := &fileEnd{size: file.Size()}
-	end.tail = make([]byte, min(n, end.size))
-	return end, file.ReadAt(ctx, end.tail, end.size-int64(len(end.tail)))
+// readEnd reads the last n bytes of the metadata file, or all of a smaller one.
+func (r *Reader) readEnd(ctx context.Context, n int) (*fileEnd, error) {
+	tail, size, err := vfs.ReadTail(ctx, r.fs, r.metadataURI(), n)
+	return &fileEnd{tail, size}, err
 }
 
 // loadEnd returns the end of the metadata file, reading it at first use.
@@ -126,12 +120,7 @@ func (r *Reader) loadEnd(ctx context.Context) (*fileEnd, error) {
 	if end := r.end.Load(); end != nil {
 		return end, nil
 	}
-	file, err := r.fs.Open(ctx, r.metadataURI())
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close() // best effort: it was only read
-	end, err := readEnd(ctx, file, tailBytes)
+	end, err := r.readEnd(ctx, tailBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"azulejo/condition"
 	"azulejo/datatype"
 	"azulejo/filter"
+	"azulejo/fragment"
 	"azulejo/schema"
 	"azulejo/vfs/countfs"
 	"azulejo/vfs/file"
@@ -199,4 +200,27 @@ func TestThousandsOfRanges(t *testing.T) {
 			t.Errorf("%v: %d cells by %+v", kind, len(got)/8, n)
 		}
 	}
+}
+
+// A tile that several slabs share is read again after a reading that was called off: that of a wave without memory.
+func TestSharedTilesOutliveAFailure(t *testing.T) {
+	w := newFetchWorld(t, schema.Sparse, 50, 50)
+	w.write(1, 0, 49, 0, 49)
+	a, err := array.Open(context.Background(), w.fs, w.uri, array.Latest())
+	check(t, err)
+	field, _, err := a.Fragments()[0].Field("v")
+	check(t, err)
+	check(t, field.Load(context.Background()))
+	off, cancel := context.WithCancel(context.Background())
+	cancel()
+	var files fragment.Files
+	defer files.Close()
+	shared := newSharedTile(2)
+	if _, err := shared.get(off, &files, field, 0); err == nil {
+		t.Error("read after it was called off")
+	}
+	if tile, err := shared.get(context.Background(), &files, field, 0); err != nil || tile.Cells != 1000 {
+		t.Errorf("%v, %v", tile, err)
+	}
+	shared.free()
 }

@@ -23,9 +23,9 @@ type sharedTile struct {
 }
 
 type sharedField struct {
-	once sync.Once
+	mu sync.Mutex
+	// tile is guarded by mu.
 	tile *fragment.Tile
-	err  error
 }
 
 func newSharedTile(users int) *sharedTile {
@@ -41,8 +41,16 @@ func (s *sharedTile) get(ctx context.Context, files *fragment.Files, f *fragment
 		s.fields[f] = field
 	}
 	s.mu.Unlock()
-	field.once.Do(func() { field.tile, field.err = f.ReadTile(ctx, files, tile, fragment.Everything) })
-	return field.tile, field.err
+	field.mu.Lock()
+	defer field.mu.Unlock()
+	if field.tile == nil {
+		// A failure is not kept: the slabs of a wave that is called off for want of memory are tried again one by one.
+		var err error
+		if field.tile, err = f.ReadTile(ctx, files, tile, fragment.Everything); err != nil {
+			return nil, err
+		}
+	}
+	return field.tile, nil
 }
 
 // drop says that a slab is done with the tile; nil is nobody's.

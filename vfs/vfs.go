@@ -6,6 +6,7 @@
 package vfs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -83,6 +84,27 @@ func ReadAll(ctx context.Context, fs FS, uri string) ([]byte, error) {
 	defer f.Close()
 	p := make([]byte, f.Size())
 	return p, f.ReadAt(ctx, p, 0)
+}
+
+// Tailer is implemented by backends that read the end of a file cheaper than by opening it first.
+type Tailer interface {
+	// ReadTail is ReadTail for this backend.
+	ReadTail(ctx context.Context, uri string, n int) (tail []byte, size int64, err error)
+}
+
+// ReadTail returns the last n bytes of a file, all of a shorter one, in new memory, and its length in bytes.
+func ReadTail(ctx context.Context, fs FS, uri string, n int) (tail []byte, size int64, err error) {
+	if t, ok := fs.(Tailer); ok {
+		return t.ReadTail(ctx, uri, n)
+	}
+	f, err := fs.Open(ctx, uri)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	size = f.Size()
+	tail = make([]byte, min(int64(n), size))
+	return tail, size, f.ReadAt(ctx, tail, size-int64(len(tail)))
 }
 
 // WriteAll creates a file with the given content, durable when it returns.
@@ -191,10 +213,20 @@ func GapBytes(fs FS, uri string) int64 {
 
 // Join appends path parts to a URI.
 func Join(uri string, parts ...string) string {
-	for _, p := range parts {
-		uri = strings.TrimRight(uri, "/") + "/" + strings.Trim(p, "/")
+	if len(parts) == 1 {
+		return strings.TrimRight(uri, "/") + "/" + strings.Trim(parts[0], "/")
 	}
-	return uri
+	n := len(uri)
+	for _, p := range parts {
+		n += 1 + len(p)
+	}
+	b := make([]byte, 0, n)
+	b = append(b, uri...)
+	for _, p := range parts {
+		b = append(bytes.TrimRight(b, "/"), '/')
+		b = append(b, strings.Trim(p, "/")...)
+	}
+	return string(b)
 }
 
 // Trim returns a URI without trailing slashes.

@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"math"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"azulejo/array"
 	"azulejo/condition"
 	"azulejo/datatype"
+	"azulejo/internal/pool"
 	"azulejo/query"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -24,7 +26,7 @@ import (
 // benchCommand runs one operation on a local array many times in one process and prints the seconds of each as JSON:
 // the contract by which benchmarks put engines side by side. Every timed repeat opens the array anew and keeps nothing.
 type benchCommand struct {
-	Op       string `arg:"" enum:"open,read,windows,sparse,aggregate,write" help:"What to time: ${enum}."`
+	Op       string `arg:"" enum:"open,domain,fragments,read,windows,sparse,aggregate,write" help:"What to time: ${enum}."`
 	URI      string `name:"uri" required:"" help:"The local array."`
 	Subarray string `help:"Inclusive ranges lo:hi, one per dimension, separated by commas."`
 	Windows  string `help:"JSON file with a list of subarrays [[lo,hi],...]." type:"existingfile"`
@@ -32,7 +34,8 @@ type benchCommand struct {
 	Attrs    string `help:"Attributes to return, separated by commas; all when absent."`
 	Cond     string `help:"A condition such as 'a < 100'."`
 	Layout   string `default:"row-major" enum:"row-major,unordered" help:"Order of the result: ${enum}."`
-	Input    string `help:"Raw cells to write, in C order." type:"existingfile"`
+	Input    string `help:"Raw cells to write, in C order; for sparse arrays a directory with a file of cells for every field." type:"path"`
+	Budget   int64  `help:"Bytes that a read may hold; it is then done in parts, none of which is kept."`
 	Repeat   int    `default:"5" help:"Timed repeats."`
 	Warmup   int    `default:"1" help:"Repeats before them that are not timed."`
 	Threads  int    `help:"Parallel workers; 0 means the number of cores."`
@@ -84,7 +87,7 @@ type benchJob struct {
 	boxes  []query.Subarray
 	cond   *condition.Node
 	fields []string
-	input  []byte
+	input  []query.Column
 }
 
 func (c *benchCommand) prepare(ctx context.Context) (*benchJob, error) {
@@ -108,9 +111,26 @@ func (c *benchCommand) prepare(ctx context.Context) (*benchJob, error) {
 	}
 	job.fields = fieldNames(arr.Schema, c.Attrs)
 	if c.Op == "write" {
-		job.input, err = os.ReadFile(c.Input)
+		err = job.readInput()
 	}
 	return job, err
+}
+
+// readInput reads the cells to write: of the one attribute of a dense array, of every field of a sparse one.
+func (j *benchJob) readInput() error {
+	if j.schema.Type == schema.Dense {
+		data, err := os.ReadFile(j.Input)
+		j.input = []query.Column{{Name: j.schema.Attributes[0].Name, Data: data}}
+		return err
+	}
+	for _, name := range fieldNames(j.schema, "") {
+		data, err := os.ReadFile(filepath.Join(j.Input, name))
+		if err != nil {
+			return err
+		}
+		j.input = append(j.input, query.Column{Name: name, Data: data})
+	}
+	return nil
 }
 
 // once is one timed repeat: open, do, close.
@@ -122,9 +142,16 @@ func (j *benchJob) once(ctx context.Context) (benchOutcome, error) {
 	switch j.Op {
 	case "open":
 		return benchOutcome{cells: uint64(len(arr.Schema.Attributes))}, nil
+	case "domain":
+		return benchOutcome{cells: uint64(len(arr.NonEmptyDomain()))}, nil
+	case "fragments":
+		infos, err := arr.FragmentInfos(ctx)
+		return benchOutcome{cells: uint64(len(infos))}, err
 	case "write":
-		write := &query.Write{Layout: schema.RowMajor, Subarray: j.boxes[0], Threads: j.Threads,
-			Columns: []query.Column{{Name: arr.Schema.Attributes[0].Name, Data: j.input}}}
+		write := &query.Write{Layout: schema.RowMajor, Subarray: j.boxes[0], Threads: j.Threads, Columns: j.input}
+		if arr.Schema.Type == schema.Sparse {
+			write.Layout, write.Subarray = schema.Unordered, query.Subarray{}
+		}
 		_, err := query.Submit(ctx, arr, write)
 		return benchOutcome{}, err
 	case "aggregate":
@@ -135,6 +162,14 @@ func (j *benchJob) once(ctx context.Context) (benchOutcome, error) {
 		read := &query.Read{Layout: j.layout(), Subarray: box, Condition: j.cond, Threads: j.Threads}
 		for _, name := range j.fields {
 			read.Fields = append(read.Fields, query.Want{Name: name, DataCap: -1, OffsetsCap: -1, ValidityCap: -1})
+		}
+		if j.Budget > 0 {
+			n, err := j.inParts(ctx, arr, read)
+			out.cells += n
+			if err != nil {
+				return out, err
+			}
+			continue
 		}
 		result, err := query.Run(ctx, arr, read)
 		if err != nil {
@@ -150,6 +185,40 @@ func (j *benchJob) once(ctx context.Context) (benchOutcome, error) {
 		return out, errors.New("sparse asks for a sparse array")
 	}
 	return out, nil
+}
+
+// inParts reads with a budget until the read is complete, and returns the number of cells. The memory of one part serves
+// the next.
+func (j *benchJob) inParts(ctx context.Context, arr *array.Array, read *query.Read) (cells uint64, err error) {
+	var lent []*pool.Buffer
+	free := func() {
+		for _, b := range lent {
+			b.Release()
+		}
+		lent = lent[:0]
+	}
+	defer free()
+	read.Alloc = func(n int) []byte {
+		b := pool.Get(n)
+		lent = append(lent, b)
+		return b.B
+	}
+	for {
+		read.Budget = pool.NewBudget(j.Budget)
+		result, err := query.Run(ctx, arr, read)
+		if err != nil {
+			return cells, err
+		}
+		cells += result.Cells
+		if result.Next == nil {
+			return cells, nil
+		}
+		if result.Cells == 0 {
+			return cells, errors.New("not one cell fits the budget")
+		}
+		read.Resume = result.Next
+		free()
+	}
 }
 
 func (j *benchJob) aggregate(ctx context.Context, arr *array.Array) (benchOutcome, error) {

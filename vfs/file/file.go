@@ -43,6 +43,7 @@ var (
 	_ vfs.EmptyRemover = (*FS)(nil)
 	_ vfs.Renamer      = (*FS)(nil)
 	_ vfs.Near         = (*FS)(nil)
+	_ vfs.Tailer       = (*FS)(nil)
 )
 
 // New returns the local file system.
@@ -125,6 +126,16 @@ func (*FS) List(ctx context.Context, dir string) ([]vfs.Entry, error) {
 	}
 	slices.SortFunc(list, func(x, y vfs.Entry) int { return strings.Compare(x.Name, y.Name) })
 	return list, nil
+}
+
+// ReadTail implements vfs.Tailer.
+func (*FS) ReadTail(ctx context.Context, uri string, n int) (tail []byte, size int64, err error) {
+	p, err := begin(ctx, "read", uri)
+	if err != nil {
+		return nil, 0, err
+	}
+	tail, size, err = readTail(p, n)
+	return tail, size, fault("open", uri, err)
 }
 
 // Near implements vfs.Near.

@@ -3,11 +3,14 @@ package file
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"azulejo/internal/pool"
 )
 
 // Sizes of the buffers for directory entries: most directories of arrays are small, and those with many fragments are
@@ -40,6 +43,49 @@ func readDir(path string) ([]dirEntry, error) {
 			buf = make([]byte, manyEntries)
 		}
 	}
+}
+
+// readTail returns the last n bytes of a file and its length. A file that is not longer takes three calls of the kernel.
+func readTail(path string, n int) (tail []byte, size int64, err error) {
+	fd, err := ignoringInterrupts(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unix.Close(fd) // best effort: nothing was written
+	room := pool.Get(n + 1)
+	defer room.Release()
+	got, err := readAt(fd, room.B, 0)
+	if err == unix.EISDIR {
+		err = errNoFile
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if got <= n {
+		return append(make([]byte, 0, got), room.B[:got]...), int64(got), nil
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return nil, 0, err
+	}
+	tail = make([]byte, n)
+	got, err = readAt(fd, tail, stat.Size-int64(n))
+	if err == nil && got < n {
+		err = io.ErrUnexpectedEOF
+	}
+	return tail, stat.Size, err
+}
+
+// readAt reads into p from a place of a file until it is full or the file ends.
+func readAt(fd int, p []byte, off int64) (got int, err error) {
+	for got < len(p) {
+		n, err := ignoringInterrupts(func() (int, error) { return unix.Pread(fd, p[got:], off+int64(got)) })
+		if err != nil || n <= 0 {
+			return got, err
+		}
+		got += n
+	}
+	return got, nil
 }
 
 func ignoringInterrupts(call func() (int, error)) (int, error) {

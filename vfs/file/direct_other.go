@@ -1,0 +1,44 @@
+//go:build !linux
+
+package file
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// readDir returns the entries of a directory.
+func readDir(path string) ([]dirEntry, error) {
+	des, err := os.ReadDir(path)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]dirEntry, len(des))
+	for i, de := range des {
+		list[i] = dirEntry{name: de.Name(), dir: de.IsDir(), link: de.Type()&fs.ModeSymlink != 0}
+	}
+	return list, nil
+}
+
+// readTail returns the last n bytes of a file and its length.
+func readTail(path string, n int) (tail []byte, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close() // best effort: nothing was written
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	if fi.IsDir() {
+		return nil, 0, errNoFile
+	}
+	tail = make([]byte, min(int64(n), fi.Size()))
+	_, err = f.ReadAt(tail, fi.Size()-int64(len(tail)))
+	if err == io.EOF && len(tail) == 0 {
+		err = nil
+	}
+	return tail, fi.Size(), err
+}
