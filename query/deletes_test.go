@@ -11,8 +11,11 @@ import (
 	"azulejo/array"
 	"azulejo/condition"
 	"azulejo/datatype"
+	"azulejo/filter"
+	"azulejo/format"
 	"azulejo/schema"
 	"azulejo/vfs"
+	"azulejo/vfs/faultfs"
 	"azulejo/vfs/mem"
 )
 
@@ -66,6 +69,7 @@ func cellsAt(t *testing.T, fs vfs.FS, uri string, end uint64) string {
 	if n := datatype.View[uint64](res.Columns[2].Data)[0]; n != res.Cells {
 		t.Errorf("at %d: count %d of %d cells", end, n, res.Cells)
 	}
+	res.Columns = res.Columns[:2]
 	return pairs(res)
 }
 
@@ -75,9 +79,6 @@ func pairs(res *Result) string {
 	for i := range int(res.Cells) {
 		cell := fmt.Sprintf("%d:%d", datatype.View[int32](res.Columns[0].Data)[i], datatype.View[int32](res.Columns[1].Data)[i])
 		for _, c := range res.Columns[2:] {
-			if len(c.Data) < 8*int(res.Cells) {
-				continue
-			}
 			if v := datatype.View[uint64](c.Data)[i]; v == never {
 				cell += ":-"
 			} else {
@@ -200,4 +201,99 @@ func TestDeleteOfDroppedField(t *testing.T) {
 	if got := cellsAt(t, fs, uri, 5); got != "" {
 		t.Errorf("before: %s", got)
 	}
+}
+
+// TestUntouchedTilesAreNotRead holds that a delete's field is fetched for the tiles only whose values it may concern.
+func TestUntouchedTilesAreNotRead(t *testing.T) {
+	fs, uri := deletesArray(t, false)
+	for k := range int32(8) { // eight tiles of four cells, a rising from one to the next
+		putCells(t, fs, uri, uint64(k+1), k, 10*k, 10*k+1, 10*k+2, 10*k+3)
+	}
+	for _, c := range []struct {
+		cond  *condition.Node
+		want  string
+		reads int
+	}{
+		{compareWith("a", condition.GT, 100), "0 1 2 3 10 11 12 13 20", 0},
+		{&condition.Node{Op: condition.And, Children: []*condition.Node{compareWith("a", condition.EQ, 1), compareWith("d", condition.EQ, 12)}}, "0 1 2 3 10 11 13 20 21", 1},
+		{compareWith("a", condition.EQ, 0), "10 11 13 20 21 22 23 30 31", 1},
+	} {
+		deleteCells(t, fs, uri, 20, c.cond)
+		counted := faultfs.New(fs, nil)
+		a, err := array.Open(context.Background(), counted, uri, array.Interval{End: 30})
+		check(t, err)
+		res, err := Run(context.Background(), a, &Read{Layout: schema.GlobalOrder, Fields: wants("d")})
+		check(t, err)
+		if got := fmt.Sprint(datatype.View[int32](res.Columns[0].Data)[:9]); got != "["+c.want+"]" {
+			t.Errorf("cells %s, want %s", got, c.want)
+		}
+		reads := 0
+		for _, o := range counted.Ops() {
+			if o.Kind == "read" && strings.HasSuffix(o.URI, "/a0.tdb") {
+				reads++
+			}
+		}
+		if reads != c.reads {
+			t.Errorf("%s: %d reads of the field, want %d", c.want, reads, c.reads)
+		}
+	}
+}
+
+// TestDeleteFaults lets every storage operation of a delete fail: what a fresh process finds is the array before it or,
+// where the delete succeeded or its last reply was lost, after it.
+func TestDeleteFaults(t *testing.T) {
+	ctx := context.Background()
+	made, uri := deletesArray(t, false)
+	full := made.(*mem.FS)
+	putCells(t, full, uri, 1, 1, 0, 1, 2)
+	for name, plan := range map[string]func(int, faultfs.Action) faultfs.Plan{"fault": faultfs.Nth, "death": faultfs.DeadFrom} {
+		for _, action := range []faultfs.Action{faultfs.Fail, faultfs.FailAfter, faultfs.Torn} {
+			for k, failed := 0, true; failed; k++ {
+				disk := full.PowerLoss()
+				faulty := faultfs.New(disk, plan(k, action))
+				a, err := array.Open(ctx, faulty, uri, array.Latest(), array.ForWriting())
+				if err == nil {
+					_, err = Delete(ctx, a, compareWith("d", condition.LT, 2), 5)
+				}
+				failed = len(faulty.Ops()) > k
+				got := cellsAt(t, disk.PowerLoss(), uri, 9)
+				if got != "0:1 1:1 2:1" && got != "2:1" || err == nil && got != "2:1" || !failed && err != nil {
+					t.Errorf("%s, action %d of operation %d: %s, %v", name, action, k, got, err)
+				}
+			}
+		}
+	}
+}
+
+// TestDeletesOfEncryptedArrays holds that delete commits are encrypted like all else.
+func TestDeletesOfEncryptedArrays(t *testing.T) {
+	ctx := context.Background()
+	key, err := filter.NewKey([]byte("0123456789abcdef0123456789abcdef"))
+	check(t, err)
+	plain, uri := deletesArray(t, false)
+	a, err := array.Open(ctx, plain, uri, array.Latest(), array.SchemaOnly())
+	check(t, err)
+	fs := mem.New()
+	check(t, array.Create(ctx, fs, uri, a.Schema, array.WithKey(key)))
+	a, err = array.Open(ctx, fs, uri, array.Latest(), array.ForWriting(), array.WithKey(key))
+	check(t, err)
+	d := datatype.Bytes([]int32{0, 2, 4})
+	_, err = Submit(ctx, a, &Write{Layout: schema.Unordered, Timestamp: 1, Columns: []Column{{Name: "d", Data: d}, {Name: "a", Data: d}, {Name: "n", Data: d, Validity: []byte{1, 1, 1}}}})
+	check(t, err)
+	made, err := Delete(ctx, a, compareWith("a", condition.EQ, 2), 2)
+	check(t, err)
+	content, err := vfs.ReadAll(ctx, fs, uri+"/"+made.Path)
+	check(t, err)
+	if _, err := format.DecodeDeleteCommit(content); err == nil {
+		t.Error("the delete commit is not encrypted")
+	}
+	a, err = array.Open(ctx, fs, uri, array.Latest(), array.WithKey(key))
+	check(t, err)
+	res, err := Run(ctx, a, &Read{Layout: schema.GlobalOrder, Fields: wants("d")})
+	check(t, err)
+	if got := fmt.Sprint(datatype.View[int32](res.Columns[0].Data)); got != "[0 4]" {
+		t.Errorf("cells %s", got)
+	}
+	_, err = array.Check(ctx, fs, uri, func(d array.Damage) { t.Errorf("check: %v", d) }, array.WithKey(key))
+	check(t, err)
 }

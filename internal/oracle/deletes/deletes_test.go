@@ -39,6 +39,23 @@ type answer struct {
 	Sums  [][2]int64   `json:"sums"`
 }
 
+// keyOf returns the key of an array: every fifth is encrypted.
+func keyOf(t *testing.T, name string) *filter.Key {
+	t.Helper()
+	i, err := strconv.Atoi(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i%5 != 4 {
+		return nil
+	}
+	key, err := filter.NewKey([]byte("0123456789abcdef0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // orders are the layouts in the order of an answer's cells.
 var orders = []schema.Layout{schema.GlobalOrder, schema.Unordered, schema.RowMajor, schema.ColMajor}
 
@@ -47,7 +64,7 @@ func look(t *testing.T, dir string, q answer) answer {
 	t.Helper()
 	out := answer{Name: q.Name, Ends: q.Ends, Dups: q.Dups}
 	for _, end := range q.Ends {
-		a, err := array.Open(t.Context(), file.New(), filepath.Join(dir, q.Name), array.Interval{End: end})
+		a, err := array.Open(t.Context(), file.New(), filepath.Join(dir, q.Name), array.Interval{End: end}, array.WithKey(keyOf(t, q.Name)))
 		if err != nil {
 			t.Fatalf("%s at %d: %v", q.Name, end, err)
 		}
@@ -149,7 +166,7 @@ func python(t *testing.T, args ...string) (out []answer) {
 		t.Fatal(err)
 	}
 	p := launch.Python(t).Script(nil, filepath.Join("testdata", "deletes.py"), args...)
-	p.Limit = 5 * time.Minute
+	p.Limit = 20 * time.Minute
 	if _, err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -208,6 +225,7 @@ type maker struct {
 	rng  *rand.Rand
 	fs   vfs.FS
 	uri  string
+	key  *filter.Key
 	dups bool
 	now  uint64
 	// marks are the times at which something happened.
@@ -218,7 +236,7 @@ var colours = &schema.Enumeration{Name: "colours", Type: datatype.StringASCII, C
 	Data: []byte("redgreenbluegrey"), Offsets: []uint64{0, 3, 8, 12}}
 
 func makeArray(t *testing.T, rng *rand.Rand, dir, name string) answer {
-	m := &maker{t: t, rng: rng, fs: file.New(), uri: filepath.Join(dir, name), dups: rng.IntN(3) == 0}
+	m := &maker{t: t, rng: rng, fs: file.New(), uri: filepath.Join(dir, name), key: keyOf(t, name), dups: rng.IntN(3) == 0}
 	s := schema.New(schema.Sparse)
 	s.Capacity, s.AllowsDups = []uint64{3, 8, 50}[rng.IntN(3)], m.dups
 	s.CellOrder = []schema.Layout{schema.RowMajor, schema.ColMajor, schema.Hilbert}[rng.IntN(3)]
@@ -231,7 +249,7 @@ func makeArray(t *testing.T, rng *rand.Rand, dir, name string) answer {
 	s.Attributes[1].Nullable, s.Attributes[2].Nullable, s.Attributes[3].Enumeration = true, true, "colours"
 	s.Attributes[0].Filters = filter.Pipeline{MaxChunk: filter.DefaultMaxChunk, Filters: []filter.Spec{filter.Compressor(filter.Zstd, 3)}}
 	s.Enumerations, s.EnumerationNames, s.EnumerationFiles = map[string]*schema.Enumeration{"colours": colours}, []string{"colours"}, map[string]string{"colours": ""}
-	m.must(array.Create(t.Context(), m.fs, m.uri, s))
+	m.must(array.Create(t.Context(), m.fs, m.uri, s, array.WithKey(m.key)))
 	m.write()
 	for range 3 + rng.IntN(9) {
 		switch rng.IntN(10) {
@@ -268,7 +286,7 @@ func (m *maker) tick() uint64 {
 }
 
 func (m *maker) open() *array.Array {
-	a, err := array.Open(m.t.Context(), m.fs, m.uri, array.Latest(), array.ForWriting())
+	a, err := array.Open(m.t.Context(), m.fs, m.uri, array.Latest(), array.ForWriting(), array.WithKey(m.key))
 	m.must(err)
 	return a
 }

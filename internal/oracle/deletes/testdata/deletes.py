@@ -9,6 +9,7 @@ import json, os, random, sys
 import numpy as np, pyarrow as pa, tiledb
 
 ORDERS = "GUCF"
+KEY = "0123456789abcdef0123456789abcdef"
 LABELS = ["red", "green", "blue", "grey"]
 
 
@@ -43,6 +44,13 @@ def done(work):
         assert "start timestamp cannot be after" in str(e)
         return False
     return True
+
+
+def config(key, value):
+    """The configuration in use with one more setting."""
+    c = tiledb.Config(tiledb.default_ctx().config().dict())
+    c[key] = value
+    return c
 
 
 class Maker:
@@ -111,17 +119,17 @@ class Maker:
 
     def consolidate(self):
         purge = self.rng.random() < 0.4
-        tiledb.consolidate(self.uri, config=tiledb.Config({"sm.consolidation.purge_deleted_cells": str(purge).lower()}))
+        tiledb.consolidate(self.uri, config=config("sm.consolidation.purge_deleted_cells", str(purge).lower()))
         if self.rng.random() < 0.5:
             done(lambda: tiledb.vacuum(self.uri))
 
     def commits(self):
         if self.vacuumed:
             return  # 2.30 then looks for the files of deletes that were vacuumed, and fails
-        if not done(lambda: tiledb.consolidate(self.uri, config=tiledb.Config({"sm.consolidation.mode": "commits"}))):
+        if not done(lambda: tiledb.consolidate(self.uri, config=config("sm.consolidation.mode", "commits"))):
             return
         if self.rng.random() < 0.5:
-            tiledb.vacuum(self.uri, config=tiledb.Config({"sm.vacuum.mode": "commits"}))
+            tiledb.vacuum(self.uri, config=config("sm.vacuum.mode", "commits"))
             self.vacuumed = self.dels > 0
 
     def drop(self):
@@ -148,13 +156,26 @@ class Maker:
         return answer(self.uri, ends, self.dups)
 
 
+def scope(name):
+    """Every fifth array is encrypted."""
+    encrypted = int(name) % 5 == 4
+    return tiledb.scope_ctx({"sm.encryption_type": "AES_256_GCM", "sm.encryption_key": KEY} if encrypted else {})
+
+
+def make(folder, seed, i):
+    with scope(i):
+        return Maker(os.path.join(folder, str(i)), random.Random(seed * 1000 + i)).run()
+
+
 def main(verb, folder, *args):
     if verb == "make":
-        seed, n = int(args[0]), int(args[1])
-        answers = [Maker(os.path.join(folder, str(i)), random.Random(seed * 1000 + i)).run() for i in range(n)]
+        answers = [make(folder, int(args[0]), i) for i in range(int(args[1]))]
     else:
+        answers = []
         with open(os.path.join(folder, "questions.json")) as f:
-            answers = [answer(os.path.join(folder, q["name"]), q["ends"], q["dups"]) for q in json.load(f)]
+            for q in json.load(f):
+                with scope(q["name"]):
+                    answers.append(answer(os.path.join(folder, q["name"]), q["ends"], q["dups"]))
     with open(os.path.join(folder, "answers.json"), "w") as f:
         json.dump(answers, f)
 
