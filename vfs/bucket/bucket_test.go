@@ -15,6 +15,7 @@ import (
 
 	"azulejo/vfs"
 	"azulejo/vfs/bucket"
+	"azulejo/vfs/faultfs"
 	"azulejo/vfs/vfstest"
 )
 
@@ -26,14 +27,14 @@ func (n *naps) sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-func newFS(s *fake, n *naps) *bucket.FS {
+func newFS(s *faultfs.Store, n *naps) *bucket.FS {
 	return bucket.New(s, bucket.Options{PartBytes: vfstest.PartBytes, Retry: bucket.Retry{Sleep: n.sleep}}, "s")
 }
 
 func TestBackend(t *testing.T) {
 	vfstest.Run(t, func(*testing.T) (vfs.FS, string) {
-		s := newFake()
-		s.page = 1000
+		s := faultfs.NewStore()
+		s.Page = 1000
 		return newFS(s, &naps{}), "s://b/root"
 	})
 }
@@ -41,13 +42,23 @@ func TestBackend(t *testing.T) {
 var errBusy = bucket.Answered(503, "SlowDown", errors.New("slow down"))
 
 // failing lets the first n requests of a kind fail.
-func failing(kind string, n int, err error, done bool) func(string, string, int) (error, bool) {
-	return func(k, _ string, i int) (error, bool) {
-		if k == kind && i < n {
-			return err, done
+func failing(kind string, n int, err error, done bool) faultfs.Reply {
+	i := 0
+	return func(o faultfs.Op) (error, bool) {
+		if o.Kind != kind || i == n {
+			return nil, false
 		}
-		return nil, false
+		i++
+		return err, done
 	}
+}
+
+// requests are the kinds and keys of the requests from one on.
+func requests(s *faultfs.Store, from int) (all []string) {
+	for _, o := range s.Ops()[from:] {
+		all = append(all, o.Kind+" "+o.URI)
+	}
+	return all
 }
 
 // TestRetries does the same work while each kind of request fails three times, before and after it was done.
@@ -57,8 +68,8 @@ func TestRetries(t *testing.T) {
 	for _, kind := range []string{"list", "peek", "read", "part", "complete", "delete"} {
 		for _, done := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s done %v", kind, done), func(t *testing.T) {
-				s, n := newFake(), &naps{}
-				s.plan = failing(kind, 3, errBusy, done)
+				s, n := faultfs.NewStore(), &naps{}
+				s.Reply = failing(kind, 3, errBusy, done)
 				fs := newFS(s, n)
 				for _, c := range [][]byte{content, []byte("small")} {
 					uri := fmt.Sprint("s://b/d/", len(c))
@@ -72,8 +83,8 @@ func TestRetries(t *testing.T) {
 				if list, err := fs.List(ctx, "s://b/d"); err != nil || len(list) != 2 {
 					t.Fatalf("%v, %v", list, err)
 				}
-				if err := fs.Remove(ctx, "s://b/d"); err != nil || len(s.objects) > 0 {
-					t.Fatalf("%d left, %v", len(s.objects), err)
+				if err := fs.Remove(ctx, "s://b/d"); err != nil || len(s.Keys()) > 0 {
+					t.Fatalf("%d left, %v", len(s.Keys()), err)
 				}
 				if len(*n) != 3 {
 					t.Errorf("%d pauses, want 3", len(*n))
@@ -86,15 +97,17 @@ func TestRetries(t *testing.T) {
 // A commit whose reply is lost succeeds, and one that another writer was faster than does not.
 func TestLostReplyOfACommit(t *testing.T) {
 	ctx := context.Background()
-	s := newFake()
-	s.plan = failing("complete", 1, bucket.Unanswered(io.EOF), true)
+	s := faultfs.NewStore()
+	s.Reply = failing("complete", 1, bucket.Unanswered(io.EOF), true)
 	if err := vfs.WriteAll(ctx, newFS(s, &naps{}), "s://b/f", []byte("x")); err != nil {
 		t.Error(err)
 	}
-	s = newFake()
-	s.plan = func(kind, _ string, n int) (error, bool) {
-		if kind == "complete" && n == 0 {
-			s.objects["f"] = object{[]byte("x"), "1", "another"}
+	s = faultfs.NewStore()
+	first := true
+	s.Reply = func(o faultfs.Op) (error, bool) {
+		if o.Kind == "complete" && first {
+			first = false
+			s.Put("f", []byte("x"))
 			return bucket.Unanswered(io.EOF), false
 		}
 		return nil, false
@@ -105,11 +118,11 @@ func TestLostReplyOfACommit(t *testing.T) {
 }
 
 func TestRetriesEnd(t *testing.T) {
-	s, n := newFake(), &naps{}
-	s.plan = failing("peek", 1000, &bucket.Fault{Status: 429, Retry: true, After: 3 * time.Second, Err: errors.New("too many")}, false)
+	s, n := faultfs.NewStore(), &naps{}
+	s.Reply = failing("peek", 1000, &bucket.Fault{Status: 429, Retry: true, After: 3 * time.Second, Err: errors.New("too many")}, false)
 	_, err := newFS(s, n).Open(context.Background(), "s://b/f")
-	if err == nil || !strings.Contains(err.Error(), "429") || !strings.Contains(err.Error(), "after 8 attempts") || s.n["peek"] != 8 {
-		t.Errorf("%d attempts, %v", s.n["peek"], err)
+	if err == nil || !strings.Contains(err.Error(), "429") || !strings.Contains(err.Error(), "after 8 attempts") || s.Count("peek") != 8 {
+		t.Errorf("%d attempts, %v", s.Count("peek"), err)
 	}
 	for _, d := range *n {
 		if d < 3*time.Second || d > 10*time.Second {
@@ -117,12 +130,12 @@ func TestRetriesEnd(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s = newFake()
-	s.plan = func(string, string, int) (error, bool) {
+	s = faultfs.NewStore()
+	s.Reply = func(faultfs.Op) (error, bool) {
 		cancel()
 		return errBusy, false
 	}
-	if _, err := newFS(s, n).Open(ctx, "s://b/f"); !errors.Is(err, context.Canceled) || s.n["peek"] != 1 {
+	if _, err := newFS(s, n).Open(ctx, "s://b/f"); !errors.Is(err, context.Canceled) || s.Count("peek") != 1 {
 		t.Errorf("after the context's end: %v", err)
 	}
 }
@@ -174,12 +187,12 @@ func TestWhatIsRepeated(t *testing.T) {
 
 func TestOneRequestOpensAndReadsASmallFile(t *testing.T) {
 	ctx := context.Background()
-	s := newFake()
+	s := faultfs.NewStore()
 	fs := newFS(s, &naps{})
 	if err := errors.Join(vfs.WriteAll(ctx, fs, "s://b/f", []byte("small")), vfs.WriteAll(ctx, fs, "s://b/g", make([]byte, 100_000))); err != nil {
 		t.Fatal(err)
 	}
-	s.log = nil
+	before := len(s.Ops())
 	if _, err := vfs.ReadAll(ctx, fs, "s://b/f"); err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +205,8 @@ func TestOneRequestOpensAndReadsASmallFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if want := []string{"peek f", "peek g", "read g", "read g"}; !reflect.DeepEqual(s.log, want) {
-		t.Errorf("requests %q, want %q", s.log, want)
+	if want := []string{"peek f", "peek g", "read g", "read g"}; !reflect.DeepEqual(requests(s, before), want) {
+		t.Errorf("requests %q, want %q", requests(s, before), want)
 	}
 }
 
@@ -201,12 +214,9 @@ func TestGapFollowsTheLatency(t *testing.T) {
 	ctx := context.Background()
 	var gaps []int64
 	for _, d := range []time.Duration{0, 5 * time.Millisecond, 30 * time.Millisecond, time.Second} {
-		now := time.Unix(0, 0)
-		clock := func() time.Time { // a request looks at the clock twice
-			now = now.Add(d)
-			return now
-		}
-		fs := bucket.New(newFake(), bucket.Options{Now: clock}, "s")
+		s := faultfs.NewStore()
+		s.Latency = d
+		fs := bucket.New(s, s.Options(), "s")
 		if gap := vfs.GapBytes(fs, "s://b/f"); gap != (64<<20)/50 {
 			t.Errorf("gap before the first request %d", gap)
 		}
@@ -233,7 +243,7 @@ type anyFS struct{ vfs.FS }
 
 func TestMemoryOfALargeWriteIsBounded(t *testing.T) {
 	ctx := context.Background()
-	s := newFake()
+	s := faultfs.NewStore()
 	fs := bucket.New(s, bucket.Options{PartBytes: 1 << 16, Parallel: 3}, "s")
 	w, err := fs.Create(ctx, "s://b/f")
 	if err != nil {
@@ -247,8 +257,8 @@ func TestMemoryOfALargeWriteIsBounded(t *testing.T) {
 	if err := w.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if s.most > 3<<16 || s.n["part"] != 99 {
-		t.Errorf("%d parts, %d bytes of them at once", s.n["part"], s.most)
+	if s.MostHeld() > 3<<16 || s.Count("part") != 99 {
+		t.Errorf("%d parts, %d bytes of them at once", s.Count("part"), s.MostHeld())
 	}
 }
 
@@ -256,15 +266,15 @@ func TestUnfinishedUploadsAreDropped(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		name string
-		plan func(string, string, int) (error, bool)
+		plan faultfs.Reply
 		end  func(w vfs.Writer) error
 	}{
 		{"abort", nil, func(w vfs.Writer) error { return errors.Join(w.Abort(), errBusy) }},
 		{"a part that fails", failing("part", 1, bucket.Answered(400, "Bad", io.EOF), false), func(w vfs.Writer) error { return w.Commit(ctx) }},
 		{"a completion that fails", failing("complete", 1, bucket.Answered(400, "Bad", io.EOF), false), func(w vfs.Writer) error { return w.Commit(ctx) }},
 	} {
-		s := newFake()
-		s.plan = c.plan
+		s := faultfs.NewStore()
+		s.Reply = c.plan
 		w, err := bucket.New(s, bucket.Options{PartBytes: 1 << 10}, "s").Create(ctx, "s://b/f")
 		if err != nil {
 			t.Fatal(err)
@@ -273,15 +283,15 @@ func TestUnfinishedUploadsAreDropped(t *testing.T) {
 		if err = errors.Join(err, c.end(w)); err == nil {
 			t.Errorf("%s: no error", c.name)
 		}
-		if s.n["abort"] != 1 || len(s.objects) > 0 {
-			t.Errorf("%s: %d aborts, %d objects", c.name, s.n["abort"], len(s.objects))
+		if s.Count("abort") != 1 || len(s.Keys()) > 0 {
+			t.Errorf("%s: %d aborts, %d objects", c.name, s.Count("abort"), len(s.Keys()))
 		}
 	}
 }
 
 func TestRemovalKeepsReadersFromHalfAnArray(t *testing.T) {
 	ctx := context.Background()
-	s := newFake()
+	s := faultfs.NewStore()
 	fs := newFS(s, &naps{})
 	for _, n := range []string{
 		"__schema/__2_2_b", "__schema/__1_1_a", "__commits/__3_3_c_22.wrt", "__fragments/__3_3_c_22/a0.tdb", "__schema/__enumerations/e", "__meta/__4_4",
@@ -291,7 +301,7 @@ func TestRemovalKeepsReadersFromHalfAnArray(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.log = nil
+	before := len(s.Ops())
 	if err := fs.Remove(ctx, "s://b/a"); err != nil {
 		t.Fatal(err)
 	}
@@ -302,35 +312,38 @@ func TestRemovalKeepsReadersFromHalfAnArray(t *testing.T) {
 		"delete a/__commits/__3_3_c_22.wrt a/old/__7_7_f.ok",
 		"delete a a/__fragments/__3_3_c_22/a0.tdb a/__meta/__4_4 a/__schema/__enumerations/e",
 	}
-	if !reflect.DeepEqual(s.log, want) {
-		t.Errorf("requests\n%s\nwant\n%s", strings.Join(s.log, "\n"), strings.Join(want, "\n"))
+	if !reflect.DeepEqual(requests(s, before), want) {
+		t.Errorf("requests\n%s\nwant\n%s", strings.Join(requests(s, before), "\n"), strings.Join(want, "\n"))
 	}
 }
 
 func TestListingsGoOnWhereTheyFailed(t *testing.T) {
 	ctx := context.Background()
-	s := newFake()
-	s.page = 3
+	s := faultfs.NewStore()
+	s.Page = 3
 	fs := newFS(s, &naps{})
 	for i := range 10 {
 		if err := vfs.WriteAll(ctx, fs, fmt.Sprint("s://b/d/", i), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	s.plan = func(kind, _ string, n int) (error, bool) {
-		if kind == "list" && n%2 == 1 {
+	n := 0
+	s.Reply = func(o faultfs.Op) (error, bool) {
+		if n++; n%2 == 0 {
 			return errBusy, false
 		}
 		return nil, false
 	}
-	if list, err := fs.List(ctx, "s://b/d"); err != nil || len(list) != 10 || s.n["list"] != 7 {
-		t.Errorf("%d entries by %d requests, %v", len(list), s.n["list"], err)
+	if list, err := fs.List(ctx, "s://b/d"); err != nil || len(list) != 10 || s.Count("list") != 7 {
+		t.Errorf("%d entries by %d requests, %v", len(list), s.Count("list"), err)
 	}
 }
 
 func TestURIs(t *testing.T) {
 	ctx := context.Background()
-	fs := newFS(newFake(), &naps{})
+	s := faultfs.NewStore()
+	s.Missing = "c"
+	fs := newFS(s, &naps{})
 	for _, uri := range []string{"s:///k", "/b/k", "x://b/k", "s://b", "s://b/", "", "b/k"} {
 		if _, err := fs.Create(ctx, uri); err == nil || !strings.Contains(err.Error(), uri) {
 			t.Errorf("create %q: %v", uri, err)

@@ -41,6 +41,9 @@ const (
 	Torn
 	// Rot flips the lowest bit of the middle byte of what a read returns; other operations pass.
 	Rot
+	// Throttle does not do it: too much is asked at a time. The backends of vfs repeat such requests themselves (Store), so
+	// for an FS it is a failure.
+	Throttle
 )
 
 // Plan chooses the action for an operation. It is called for one operation at a time.
@@ -117,7 +120,7 @@ func (o Op) fault() error {
 // run does an operation that has no halves.
 func (s *FS) run(kind, uri string, do func() error) error {
 	o, a := s.next(kind, uri)
-	if a == Fail || a == Torn {
+	if a == Fail || a == Torn || a == Throttle {
 		return o.fault()
 	}
 	if err := do(); err != nil {
@@ -192,7 +195,7 @@ func (s *FS) Remove(ctx context.Context, uri string) error {
 		}
 		return errors.Join(o.fault(), err)
 	}
-	if a == Fail {
+	if a == Fail || a == Throttle {
 		return o.fault()
 	}
 	if err := s.inner.Remove(ctx, uri); err != nil {
@@ -214,7 +217,7 @@ type file struct {
 // ReadAt implements vfs.File.
 func (f *file) ReadAt(ctx context.Context, p []byte, off int64) error {
 	o, a := f.fs.next("read", f.uri)
-	if a == Fail || a == Torn {
+	if a == Fail || a == Torn || a == Throttle {
 		return o.fault()
 	}
 	if err := f.File.ReadAt(ctx, p, off); err != nil {
@@ -240,7 +243,7 @@ type writer struct {
 func (w *writer) Write(p []byte) (int, error) {
 	o, a := w.fs.next("write", w.uri)
 	switch a {
-	case Fail:
+	case Fail, Throttle:
 		return 0, o.fault()
 	case Torn:
 		n, err := w.inner.Write(p[:len(p)/2])
