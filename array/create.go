@@ -145,6 +145,12 @@ func createClaimed(ctx context.Context, fs vfs.FS, uri string, s *schema.Array, 
 			return err
 		}
 	}
+	for i := range s.Labels {
+		l := &s.Labels[i]
+		if err := create(ctx, fs, vfs.Join(uri, l.URI), s.LabelArray(l), key); err != nil {
+			return fmt.Errorf("dimension label %q: %w", l.Name, err)
+		}
+	}
 	name := format.Name{}
 	if s.Name != "" {
 		if name, err = format.ParseName(s.Name); err != nil {

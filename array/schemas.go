@@ -128,9 +128,6 @@ func (a *Array) WithEnumerations(ctx context.Context, s *schema.Array, names ...
 
 // supported refuses schemas whose arrays this build cannot read and write correctly, with ErrUnsupported naming what.
 func supported(s *schema.Array) error {
-	if len(s.Labels) > 0 {
-		return fmt.Errorf("%w: dimension label %q", ErrUnsupported, s.Labels[0].Name)
-	}
 	for i := range s.Attributes {
 		if err := runnable(s.Attributes[i].Filters, "attribute "+s.Attributes[i].Name); err != nil {
 			return err

@@ -44,9 +44,9 @@ func checkWrite(a *array.Array, w *Write) error {
 	}
 	s := a.Schema
 	for i := range s.Attributes {
-		if s.Attributes[i].Order != schema.UnorderedData {
-			return fmt.Errorf("%w: writing to attribute %q, whose values are ordered (a dimension label)",
-				array.ErrUnsupported, s.Attributes[i].Name)
+		if s.Attributes[i].Order != schema.UnorderedData && w.Layout == schema.GlobalOrder {
+			return fmt.Errorf("%w: attribute %q, whose values are ordered (a dimension label), is not written in global order",
+				ErrInvalid, s.Attributes[i].Name)
 		}
 	}
 	ordered := w.Layout == schema.RowMajor || w.Layout == schema.ColMajor

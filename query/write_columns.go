@@ -61,9 +61,36 @@ func checkColumns(s *schema.Array, fields []schema.Field, given []Column, format
 		if err != nil {
 			return nil, fmt.Errorf("%w: field %q: %w", ErrInvalid, f.Name, err)
 		}
-		cols[i] = c
+		if cols[i] = c; !f.Dimension {
+			if err := c.checkOrder(s.Attributes[f.Index].Order); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return cols, nil
+}
+
+// checkOrder tells whether every value is beyond the one before it, as the values of a dimension label must be.
+func (c *column) checkOrder(order schema.Order) error {
+	if order == schema.UnorderedData {
+		return nil
+	}
+	value := schema.Dimension{Type: c.field.Type, CellValNum: c.field.CellValNum}
+	for i := 1; i < c.cells; i++ {
+		if r := value.Compare(c.value(i-1), c.value(i)); r == 0 || r > 0 != (order == schema.DecreasingData) {
+			return fmt.Errorf("%w: field %q: value %d is not beyond the one before it, as the order of the attribute demands", ErrInvalid, c.field.Name, i)
+		}
+	}
+	return nil
+}
+
+// value returns the bytes of cell i.
+func (c *column) value(i int) []byte {
+	if c.field.Var() {
+		return c.data[c.offsets[i]:c.end(i)]
+	}
+	size := c.field.CellSize()
+	return c.data[i*size : (i+1)*size]
 }
 
 // checkLengths tells whether all columns have the same number of cells, and returns it.

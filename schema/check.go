@@ -19,7 +19,7 @@ func (a *Array) Check() error {
 	if err := a.CheckStored(); err != nil {
 		return err
 	}
-	return firstErr(a.checkNewDimensions, a.checkNewAttributes, a.checkPipelines, a.checkWebP)
+	return firstErr(a.checkNewDimensions, a.checkNewAttributes, a.checkPipelines, a.checkWebP, a.checkLabels)
 }
 
 // CheckStored tells whether a schema read from disk is sound enough to work with: the rules of Check but for those on

@@ -109,7 +109,7 @@ type Attribute struct {
 	Enumeration string
 }
 
-// DimensionLabel describes a labels array that belongs to a dimension. Carried, not yet usable.
+// DimensionLabel describes a labels array that belongs to a dimension; AddLabel makes one.
 type DimensionLabel struct {
 	Dimension uint32
 	Name      string

@@ -34,6 +34,8 @@ func parseType(name string) (datatype.Type, error) {
 	return t, nil
 }
 
+var labelOrders = map[string]schema.Order{"increasing": schema.IncreasingData, "decreasing": schema.DecreasingData}
+
 // buildSchema returns the schema of a create step.
 func buildSchema(s *schemaSpec) (*schema.Array, error) {
 	out := &schema.Array{
@@ -47,9 +49,6 @@ func buildSchema(s *schemaSpec) (*schema.Array, error) {
 	}
 	if s.Capacity != nil {
 		out.Capacity = *s.Capacity
-	}
-	if len(s.Labels) > 0 {
-		return nil, unsupported("dimension-label")
 	}
 	for _, p := range []struct {
 		spec []any
@@ -69,6 +68,13 @@ func buildSchema(s *schemaSpec) (*schema.Array, error) {
 			return nil, fmt.Errorf("dimension %q: %w", d.Name, err)
 		}
 		out.Domain.Dimensions = append(out.Domain.Dimensions, dim)
+	}
+	for _, l := range s.Labels {
+		t, err := parseType(l.Type)
+		if err != nil {
+			return nil, fmt.Errorf("label %q: %w", l.Name, err)
+		}
+		out.AddLabel(l.Dim, l.Name, labelOrders[l.Order], t)
 	}
 	for _, a := range s.Attrs {
 		attr, err := buildAttribute(a)
@@ -262,7 +268,7 @@ func buildRanges(s *schema.Array, ranges map[string][][2]any) ([][]schema.Range,
 		}
 	}
 	if known < len(ranges) {
-		return nil, unsupported("dimension-label")
+		return nil, fmt.Errorf("ranges of fields that are no dimensions: %v", sortedKeys(ranges))
 	}
 	return out, nil
 }

@@ -21,9 +21,17 @@ type cells struct {
 
 // readCells performs a read, in parts of at most limit cells when limit is not 0, and puts the parts together.
 func readCells(ctx context.Context, a *array.Array, rd *read, limit int) (*cells, error) {
+	rd, labels, err := withoutLabels(ctx, a, rd)
+	if err != nil {
+		return nil, err
+	}
 	q, out, err := cellQuery(a, rd, limit)
 	if err != nil {
 		return nil, err
+	}
+	labels.restrict(a, q)
+	if len(q.Fields) == 0 && len(labels.fields) > 0 {
+		return out, labels.add(ctx, a, q, out)
 	}
 	for {
 		res, err := query.Run(ctx, a, q)
@@ -34,7 +42,7 @@ func readCells(ctx context.Context, a *array.Array, rd *read, limit int) (*cells
 			out.append(i, c)
 		}
 		if res.Next == nil {
-			return out, nil
+			return out, labels.add(ctx, a, q, out)
 		}
 		if res.Cells == 0 {
 			if limit == 0 {
@@ -63,7 +71,7 @@ func cellQuery(a *array.Array, rd *read, limit int) (*query.Read, *cells, error)
 	for _, n := range names {
 		f, ok := a.Schema.Field(n)
 		if !ok {
-			return nil, nil, unsupported("dimension-label")
+			return nil, nil, fmt.Errorf("no field %q", n)
 		}
 		out.fields = append(out.fields, f)
 		out.columns = append(out.columns, query.Column{Name: n})

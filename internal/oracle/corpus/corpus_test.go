@@ -29,7 +29,7 @@ var (
 
 // notBuilt are the features that the library may refuse so far, by the names of report.json. All else must be right.
 var notBuilt = map[string]bool{
-	"sparse-fragment": true, "dimension-label": true,
+	"sparse-fragment": true,
 }
 
 // sample has at least one case of everything that cases differ in.

@@ -96,6 +96,12 @@ type step struct {
 	Settings      map[string]string
 }
 
+// labelSpec is a dimension label as the corpus's steps describe it.
+type labelSpec struct {
+	Name, Type, Order string
+	Dim               int
+}
+
 // schemaSpec is a schema as the corpus's steps describe it.
 type schemaSpec struct {
 	Sparse          bool
@@ -109,7 +115,7 @@ type schemaSpec struct {
 	OffsetsFilters  []any `json:"offsets_filters"`
 	ValidityFilters []any `json:"validity_filters"`
 	Enums           []enumSpec
-	Labels          []map[string]any
+	Labels          []labelSpec
 	CurrentDomain   [][2]any `json:"current_domain"`
 }
 

@@ -17,6 +17,7 @@ import (
 	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/oracle/npz"
+	"azulejo/label"
 	"azulejo/query"
 	"azulejo/schema"
 )
@@ -142,7 +143,7 @@ func (r *replayer) write(ctx context.Context, uri string, s *step) error {
 	}
 	if len(batches) == 1 {
 		w.Columns = batches[0]
-		_, err := query.Submit(ctx, a, w)
+		_, err := label.Submit(ctx, a, w)
 		return err
 	}
 	g, err := query.NewGlobalWriter(ctx, a, w)

@@ -41,7 +41,7 @@ func (u unsupported) Error() string { return "not supported: " + string(u) }
 
 // features maps what messages of the library say to names of features; the first match counts.
 var features = []struct{ text, feature string }{
-	{"dimension label", "dimension-label"}, {"sparse fragment", "sparse-fragment"}, {"xor", "xor"},
+	{"sparse fragment", "sparse-fragment"}, {"xor", "xor"},
 	{"scale_float", "float_scale"}, {"dictionary", "dictionary"},
 }
 
