@@ -35,7 +35,8 @@ type Options struct {
 	Purge bool
 	// Threads bounds the parallel work; 0 means the number of cores.
 	Threads int
-	// Memory is about how many bytes of cells are held at a time; 0 means 256 MiB.
+	// Memory is about how many bytes of dense cells are held at a time; 0 means 256 MiB. Of sparse fragments some tiles of
+	// each are held, as many as overlap in the order of cells.
 	Memory int64
 }
 

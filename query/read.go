@@ -58,6 +58,8 @@ type reading struct {
 	// outs are the fields to return.
 	outs []*outField
 	cond *condition.Checked
+	// occupied returns the ranges that all cells lie in, nil when there are none.
+	occupied func() []schema.Range
 	// at is the interval of time that cells with timestamps of their own must lie in.
 	at array.Interval
 	// slabCells is the size that slabs are cut at.
@@ -68,7 +70,7 @@ type reading struct {
 }
 
 func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) {
-	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), at: a.At, snapshot: a.Pin(), slabCells: slabCells, threads: q.Threads}
+	r := &reading{q: q, schema: a.Schema, fragments: a.Fragments(), occupied: a.NonEmptyDomain, at: a.At, snapshot: a.Pin(), slabCells: slabCells, threads: q.Threads}
 	if r.threads <= 0 {
 		r.threads = runtime.GOMAXPROCS(0)
 	}

@@ -5,8 +5,12 @@ import (
 	"fmt"
 	"math"
 	"sort"
+	"sync"
 
+	"azulejo/array"
 	"azulejo/condition"
+	"azulejo/datatype"
+	"azulejo/schema"
 )
 
 // sparse answers a sparse read of fields.
@@ -448,4 +452,101 @@ func (r *reading) slabDirect(ctx context.Context, s *slab, o *outField, column *
 	}
 	o.putOffsets(column.Offsets, int(cellAt), c.offsets[:n], dataAt)
 	return nil
+}
+
+// Stream answers a read of a sparse array part by part, in order, planned once and without copying the parts together: for
+// rewriting fragments. Capacities, Resume, Alloc, Budget and Offsets are not looked at. take gets the columns of a part, of
+// at least one cell; those of var-sized cells have 64-bit offsets with an extra element, which need not begin at 0. They
+// are lent for the call. While take works the next parts are read.
+func Stream(ctx context.Context, a *array.Array, q *Read, take func(*Result) error) error {
+	if a.Schema.Type != schema.Sparse || len(q.Aggregates) > 0 {
+		return fmt.Errorf("%w: only cells of sparse arrays are streamed", ErrInvalid)
+	}
+	r, err := newReading(ctx, a, q)
+	if err != nil {
+		return err
+	}
+	r.files.Budget = nil
+	err = r.stream(ctx, take)
+	if closeErr := r.files.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+// gathered is a slab that was worked on.
+type gathered struct {
+	out *slabOut
+	err error
+}
+
+func (r *reading) stream(ctx context.Context, take func(*Result) error) error {
+	plan, err := r.planSparse(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer plan.close()
+	if err := r.loadSources(ctx, plan); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer cancel()
+	// The queue has the slabs in order, one more than are worked on at a time.
+	queue := make(chan chan gathered, r.threads)
+	workers.Go(func() {
+		defer close(queue)
+		for _, s := range plan.slabs {
+			done := make(chan gathered, 1)
+			select {
+			case queue <- done:
+			case <-ctx.Done():
+				return
+			}
+			workers.Go(func() {
+				out, err := r.gather(ctx, s, &plan.order)
+				done <- gathered{out, err}
+			})
+		}
+	})
+	err = nil
+	for done := range queue {
+		g := <-done
+		if g.err == nil && err == nil {
+			err = g.out.give(take)
+		}
+		if g.out != nil {
+			g.out.close()
+		}
+		if g.err != nil && err == nil {
+			err = g.err
+		}
+		if err != nil {
+			cancel() // and close what is still in the queue
+		}
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
+// give calls take with the columns of a slab.
+func (s *slabOut) give(take func(*Result) error) error {
+	if s.n == 0 {
+		return nil
+	}
+	result := &Result{Columns: make([]Column, len(s.parts)), Cells: uint64(s.n)}
+	for i, o := range s.r.outs {
+		p := &s.parts[i]
+		c := &result.Columns[i]
+		c.Name, c.Data, c.Validity = o.Field.Name, p.data, p.validity
+		if o.Var() {
+			c.Offsets = datatype.Bytes(p.starts[:s.n+1])
+		} else {
+			c.Data = p.data[:s.n*o.width]
+		}
+	}
+	return take(result)
 }

@@ -3,6 +3,7 @@ package query
 import (
 	"bytes"
 	"context"
+	"math/bits"
 
 	"azulejo/condition"
 	"azulejo/datatype"
@@ -53,10 +54,9 @@ func (run *slabRun) chooseRanges(ctx context.Context) error {
 	for d := range run.slab.axes {
 		a := &run.slab.axes[d]
 		field := run.schema.DimensionField(d)
-		isFirst := run.order.cutsBy(d)
 		need := func(i int) bool {
 			t := run.slab.tiles[i]
-			return !t.full && a.restricted() && overlap(run.judgeBox(a, t, d)) == partly || isFirst && t.shared != nil
+			return !t.full && a.restricted() && overlap(run.judgeBox(a, t, d)) == partly
 		}
 		var c *slabColumn
 		for i, t := range run.slab.tiles {
@@ -76,15 +76,12 @@ func (run *slabRun) chooseRanges(ctx context.Context) error {
 			}
 			box := run.fragments[t.frag].Box(t.tile, d)
 			run.keepRanges(c, a, i, box)
-			if isFirst && t.shared != nil {
-				run.keepCut(c, i)
-			}
 		}
 	}
 	if run.order.curve != nil {
 		return run.keepPlaces(ctx)
 	}
-	return nil
+	return run.keepCuts(ctx)
 }
 
 func (run *slabRun) judgeBox(a *axis, t *tileRef, d int) overlap {
@@ -143,62 +140,6 @@ func inSpans(spans []span, key uint64) bool {
 		}
 	}
 	return lo < len(spans) && spans[lo].lo <= key
-}
-
-// keepCut clears the cells of a shared tile that belong to other slabs.
-func (run *slabRun) keepCut(c *slabColumn, i int) {
-	lo, hi := run.base[i], run.base[i+1]
-	mask, p, cut := run.mask[lo:hi], &run.order.parts[0], run.slab.cut
-	switch {
-	case p.text:
-		for k := range mask {
-			key := textKey(c.cell(lo + k))
-			mask[k] &= flag(cut.lo <= key && key <= cut.hi)
-		}
-	case !p.tile:
-		width := c.field.CellSize()
-		keepKeys(p.kind, mask, c.data[lo*width:hi*width], cut)
-	default:
-		var keys [1]uint64
-		width := c.field.CellSize()
-		for k := range mask {
-			at := (lo + k) * width
-			fillKeys(p.kind, keys[:], c.data[at:at+width])
-			tile := p.tileOf(keys[0])
-			mask[k] &= flag(cut.lo <= tile && tile <= cut.hi)
-		}
-	}
-}
-
-// keepPlaces clears the cells of shared tiles whose places on the Hilbert curve belong to other slabs.
-func (run *slabRun) keepPlaces(ctx context.Context) error {
-	cut := run.slab.cut
-	shared := func(i int) bool { return run.slab.tiles[i].shared != nil && run.hits(i) }
-	for i := range run.slab.tiles {
-		if !shared(i) {
-			continue
-		}
-		cols, err := run.coords(ctx, shared)
-		if err != nil {
-			return err
-		}
-		if run.mask == nil {
-			if run.mask, err = run.ones(); err != nil {
-				return err
-			}
-		}
-		mask := run.mask[run.base[i]:run.base[i+1]]
-		cells := make([]uint32, len(mask))
-		for k := range cells {
-			cells[k] = uint32(run.base[i] + k)
-		}
-		places := make([]uint64, len(mask))
-		run.order.curve.Values(places, cols, cells)
-		for k, place := range places {
-			mask[k] &= flag(cut.lo <= place && place <= cut.hi)
-		}
-	}
-	return nil
 }
 
 // chooseCondition evaluates the condition where the tile's statistics did not decide it.
@@ -276,4 +217,178 @@ func (c *slabColumn) part(i, lo, hi int) condition.Column {
 // hits reports whether tile i has selected cells left.
 func (run *slabRun) hits(i int) bool {
 	return run.mask == nil || bytes.IndexByte(run.mask[run.base[i]:run.base[i+1]], 1) >= 0
+}
+
+// cutPart is a part of the number that a sparse result in an order is cut by: a leading number of the order, less its least
+// value and shifted down by down bits, stands at bit up.
+type cutPart struct {
+	orderPart
+	base, most uint64
+	down, up   int
+}
+
+// joinParts joins the leading parts of an order into one number of 64 bits as far as they fit; of the last one the high
+// bits. So cells with a lower number come before those with a higher one, and wherever cells are cut, few parts suffice to
+// cut them finely: a result whose cells lie in one tile along the first dimension is cut by the next number. Only the
+// numbers that cells in occupied can have need room.
+func joinParts(dims []schema.Dimension, parts []orderPart, occupied []schema.Range) []cutPart {
+	var cut []cutPart
+	room := 64
+	for _, p := range parts {
+		c := cutPart{orderPart: p, most: ^uint64(0)}
+		if !p.text {
+			within := dims[p.dim].DomainRange()
+			if len(occupied) == len(dims) {
+				within = occupied[p.dim]
+			}
+			lo, hi := keyOf(p.kind, within.Lo), keyOf(p.kind, within.Hi)
+			if p.tile {
+				lo, hi = p.tileOf(lo), p.tileOf(hi)
+			}
+			c.base, c.most = lo, hi-lo
+		}
+		n := bits.Len64(c.most)
+		if n == 0 {
+			continue
+		}
+		c.down = max(0, n-room)
+		room -= n - c.down
+		c.up = room
+		if cut = append(cut, c); room == 0 {
+			break
+		}
+	}
+	return cut
+}
+
+// place returns what a number of the order adds to the number that is cut by. Numbers that none should have count as the
+// nearest ones.
+func (c *cutPart) place(v uint64) uint64 {
+	if v < c.base {
+		return 0
+	}
+	return min(v-c.base, c.most) >> c.down << c.up
+}
+
+// first returns the numbers that the cells of a bounding box, given by dimension, can have.
+func (o *sortOrder) first(boxOf func(dim int) schema.Range) span {
+	if o.curve != nil {
+		boxes := make([]schema.Range, len(o.parts))
+		for d := range boxes {
+			boxes[d] = boxOf(d)
+		}
+		lo, hi := o.curve.Bounds(boxes)
+		return span{lo, hi}
+	}
+	var s span
+	for i := range o.cut {
+		c := &o.cut[i]
+		box := boxOf(c.dim)
+		var lo, hi uint64
+		if c.text {
+			lo, hi = textKey(box.Lo), textKey(box.Hi)
+		} else {
+			lo, hi = keyOf(c.kind, box.Lo), keyOf(c.kind, box.Hi)
+		}
+		if c.tile {
+			lo, hi = c.tileOf(lo), c.tileOf(hi)
+		}
+		s.lo, s.hi = s.lo+c.place(lo), s.hi+c.place(hi)
+	}
+	return s
+}
+
+// keepCuts clears the cells of shared tiles that belong to other slabs.
+func (run *slabRun) keepCuts(ctx context.Context) error {
+	shared := func(i int) bool { return run.slab.tiles[i].shared != nil && run.hits(i) }
+	for i := range run.slab.tiles {
+		if !shared(i) {
+			continue
+		}
+		columns := make([]*slabColumn, len(run.order.cut))
+		for k := range columns {
+			field := run.schema.DimensionField(run.order.cut[k].dim)
+			var err error
+			if columns[k], err = run.column(ctx, &field, shared); err != nil {
+				return err
+			}
+		}
+		if run.mask == nil {
+			var err error
+			if run.mask, err = run.ones(); err != nil {
+				return err
+			}
+		}
+		run.keepCut(columns, i)
+	}
+	return nil
+}
+
+// keepCut clears the cells of tile i that lie outside of the slab's cut; columns are those of the parts.
+func (run *slabRun) keepCut(columns []*slabColumn, i int) {
+	const block = 512
+	var keys, numbers [block]uint64
+	cut, end := run.slab.cut, run.base[i+1]
+	for at := run.base[i]; at < end; at += block {
+		n := min(block, end-at)
+		clear(numbers[:n])
+		for k, c := range columns {
+			run.order.cut[k].add(numbers[:n], keys[:n], c, at)
+		}
+		mask := run.mask[at : at+n]
+		for k, v := range numbers[:n] {
+			mask[k] &= flag(cut.lo <= v && v <= cut.hi)
+		}
+	}
+}
+
+// add adds to the numbers of cells, from cell at on, what the part says of them; keys is memory for as many.
+func (c *cutPart) add(numbers, keys []uint64, col *slabColumn, at int) {
+	if c.text {
+		for k := range keys {
+			keys[k] = textKey(col.cell(at + k))
+		}
+	} else {
+		width := col.field.CellSize()
+		fillKeys(c.kind, keys, col.data[at*width:(at+len(keys))*width])
+	}
+	if c.tile {
+		for k, key := range keys {
+			keys[k] = c.tileOf(key)
+		}
+	}
+	for k, key := range keys {
+		numbers[k] += c.place(key)
+	}
+}
+
+// keepPlaces clears the cells of shared tiles whose places on the Hilbert curve belong to other slabs.
+func (run *slabRun) keepPlaces(ctx context.Context) error {
+	cut := run.slab.cut
+	shared := func(i int) bool { return run.slab.tiles[i].shared != nil && run.hits(i) }
+	for i := range run.slab.tiles {
+		if !shared(i) {
+			continue
+		}
+		cols, err := run.coords(ctx, shared)
+		if err != nil {
+			return err
+		}
+		if run.mask == nil {
+			if run.mask, err = run.ones(); err != nil {
+				return err
+			}
+		}
+		mask := run.mask[run.base[i]:run.base[i+1]]
+		cells := make([]uint32, len(mask))
+		for k := range cells {
+			cells[k] = uint32(run.base[i] + k)
+		}
+		places := make([]uint64, len(mask))
+		run.order.curve.Values(places, cols, cells)
+		for k, place := range places {
+			mask[k] &= flag(cut.lo <= place && place <= cut.hi)
+		}
+	}
+	return nil
 }

@@ -33,20 +33,20 @@ type tileRef struct {
 	// deleted, dead that deletes remove all of them.
 	pending      []pendingDelete
 	marked, dead bool
-	// first holds the keys of the first sort dimension.
+	// first holds the numbers that the result is cut by.
 	first span
 	// shared is set when the tile's cells belong to several slabs.
 	shared *sharedTile
 }
 
-// slab is a unit of a sparse read: a set of tiles, or of the cells of tiles that lie in a range of the first sort
-// dimension. Slabs follow each other in the order of the result, no cell belongs to two.
+// slab is a unit of a sparse read: a set of tiles, or of the cells of tiles that lie in a range of the numbers that the
+// result is cut by. Slabs follow each other in the order of the result, no cell belongs to two.
 type slab struct {
 	// tiles are sorted by fragment, oldest first, and then by number.
 	tiles []*tileRef
 	cells int
 	axes  []axis
-	// cut is the slab's range of the first sort dimension; it matters to shared tiles.
+	// cut is the slab's range of numbers; it matters to shared tiles.
 	cut span
 	// sort says that the cells must be brought into order, dedup that cells at equal coordinates are versions of one,
 	// of which the newest counts, repeat that a cell is returned as often as ranges hold it. times says that some of the
@@ -66,7 +66,7 @@ func (r *reading) planSparse(ctx context.Context, anyOrder bool) (*sparsePlan, e
 	if anyOrder {
 		layout = schema.Unordered
 	}
-	order, err := newSortOrder(r.schema, layout)
+	order, err := newSortOrder(r.schema, layout, r.occupied())
 	if err != nil {
 		return nil, err
 	}
@@ -387,7 +387,7 @@ func streamSlabs(tiles []*tileRef, size int) []*slab {
 	return out
 }
 
-// sortSlabs cuts the range of the first sort dimension where few tiles lie across the cut.
+// sortSlabs cuts the result where few tiles lie across the cut.
 func sortSlabs(tiles []*tileRef, size int) []*slab {
 	cuts := findCuts(tiles, size)
 	slabs := make([]*slab, len(cuts)+1)
@@ -415,7 +415,8 @@ func sortSlabs(tiles []*tileRef, size int) []*slab {
 }
 
 // findCuts returns where slabs after the first begin, ascending. A cut lies at the start of a tile. From least cells on the
-// first place is taken that few tiles lie across; after several times as many the best so far will do.
+// first place is taken that few tiles lie across, compared with the cells before it; after several times as many the best
+// so far will do.
 func findCuts(tiles []*tileRef, least int) []uint64 {
 	byLo, byHi := slices.Clone(tiles), slices.Clone(tiles)
 	slices.SortFunc(byLo, func(x, y *tileRef) int { return compareKeys(x.first.lo, y.first.lo) })
@@ -431,10 +432,10 @@ func findCuts(tiles []*tileRef, least int) []uint64 {
 				h++
 			}
 			across, fresh := begun-ended, begun-lastCut
-			if fresh >= least && across < bestAcross {
-				best, bestAcross, bestBegun = t.first.lo, across, begun
-			}
 			size := bestBegun - lastCut
+			if fresh >= least && (bestAcross == math.MaxInt || float64(across)*float64(size) < float64(bestAcross)*float64(fresh)) {
+				best, bestAcross, bestBegun, size = t.first.lo, across, begun, fresh
+			}
 			if bestAcross < math.MaxInt && (bestAcross <= size/4 || fresh >= 8*least && bestAcross <= size) {
 				cuts = append(cuts, best)
 				lastCut, bestAcross = bestBegun, math.MaxInt
@@ -450,6 +451,8 @@ type sortOrder struct {
 	// curve is set when the first number is the place on it; then parts has the coordinates in row-major order.
 	curve *schema.Curve
 	parts []orderPart
+	// cut has the parts that results are cut by.
+	cut []cutPart
 }
 
 // orderPart is one number of a sortOrder: the key of a coordinate, or the number of its space tile.
@@ -465,8 +468,9 @@ type orderPart struct {
 	floatTile float64
 }
 
-// newSortOrder returns the order of a layout. For Unordered it is any order that suits the way tiles are stored.
-func newSortOrder(s *schema.Array, layout schema.Layout) (o sortOrder, err error) {
+// newSortOrder returns the order of a layout for cells that lie in occupied, one range per dimension, or anywhere when it is
+// nil. For Unordered it is any order that suits the way tiles are stored.
+func newSortOrder(s *schema.Array, layout schema.Layout, occupied []schema.Range) (o sortOrder, err error) {
 	dims := s.Domain.Dimensions
 	cells := layout
 	switch {
@@ -489,6 +493,7 @@ func newSortOrder(s *schema.Array, layout schema.Layout) (o sortOrder, err error
 		d := along(k, len(dims), cells)
 		o.parts = append(o.parts, orderPart{dim: d, kind: dims[d].Type.Kind(), text: dims[d].Var()})
 	}
+	o.cut = joinParts(dims, o.parts, occupied)
 	return o, nil
 }
 
@@ -515,35 +520,13 @@ func tilePart(d *schema.Dimension, index int) orderPart {
 	return p
 }
 
-// cutsBy reports whether a dimension alone decides the most significant number.
-func (o *sortOrder) cutsBy(dim int) bool { return o.curve == nil && o.parts[0].dim == dim }
-
-// first returns the most significant numbers that the cells of a bounding box, given by dimension, can have.
-func (o *sortOrder) first(boxOf func(dim int) schema.Range) span {
-	if o.curve != nil {
-		boxes := make([]schema.Range, len(o.parts))
-		for d := range boxes {
-			boxes[d] = boxOf(d)
-		}
-		lo, hi := o.curve.Bounds(boxes)
-		return span{lo, hi}
-	}
-	p := &o.parts[0]
-	box := boxOf(p.dim)
-	if p.text {
-		return span{textKey(box.Lo), textKey(box.Hi)}
-	}
-	s := span{keyOf(p.kind, box.Lo), keyOf(p.kind, box.Hi)}
-	if p.tile {
-		s = span{p.tileOf(s.lo), p.tileOf(s.hi)}
-	}
-	return s
-}
-
-// tileOf returns the space tile's number of a key.
+// tileOf returns the space tile's number of a key, computed in the coordinate's own precision, as libtiledb does.
 func (p *orderPart) tileOf(key uint64) uint64 {
-	if p.kind.Float() {
-		return uint64(math.Max(0, math.Floor((keyFloat(key)-p.floatLo)/p.floatTile)))
+	switch p.kind {
+	case datatype.KindFloat32:
+		return uint64(max(0, (float32(keyFloat(key))-float32(p.floatLo))/float32(p.floatTile)))
+	case datatype.KindFloat64:
+		return uint64(max(0, (keyFloat(key)-p.floatLo)/p.floatTile))
 	}
 	return (key - p.lo) / p.extent
 }

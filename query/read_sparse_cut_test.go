@@ -1,0 +1,95 @@
+package query
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"azulejo/array"
+	"azulejo/datatype"
+	"azulejo/schema"
+	"azulejo/vfs/mem"
+)
+
+// TestOverlappingFragmentsAreCutFinely plans for many fragments that all cover the same cells: the parts stay a small
+// multiple of what lies across a cut.
+func TestOverlappingFragmentsAreCutFinely(t *testing.T) {
+	const frags, tilesEach, cells = 20, 300, 1000
+	var tiles []*tileRef
+	for f := range frags {
+		for i := range uint64(tilesEach) {
+			tiles = append(tiles, &tileRef{frag: f, tile: i, cells: cells, first: span{i*1000 + uint64(f)*40, i*1000 + uint64(f)*40 + 999}})
+		}
+	}
+	slabs := sortSlabs(tiles, 4000)
+	most := 0
+	for _, s := range slabs {
+		most = max(most, s.cells)
+	}
+	if len(slabs) < 30 || most > 10*frags*cells {
+		t.Errorf("%d parts, the largest of %d cells", len(slabs), most)
+	}
+}
+
+// TestCutNumbersFollowTheOrder joins the numbers of orders of several arrays: of any two cells the one with the lower
+// number comes first, and fields of one tile are cut by the next number.
+func TestCutNumbersFollowTheOrder(t *testing.T) {
+	text := schema.Dimension{Name: "t", Type: datatype.StringASCII, CellValNum: datatype.VarNum}
+	for name, dims := range map[string][]schema.Dimension{
+		"one tile":   {intDim("y", 0, 99, 100), intDim("x", 0, 99, 100)},
+		"many tiles": {intDim("y", -50, 49, 7), intDim("x", 0, 99, 13)},
+		"wide":       {intDim("y", -1<<62, 1<<62, 1<<40), intDim("x", 0, 1<<50, 1<<30)},
+		"text":       {text, intDim("x", 0, 99, 10)},
+	} {
+		occupied := []schema.Range{{Lo: int64s(0), Hi: int64s(49)}, {Lo: int64s(0), Hi: int64s(99)}}
+		s := testSchema(schema.Sparse, schema.RowMajor, dims, schema.Attribute{Name: "v", Type: datatype.Int32, CellValNum: 1})
+		o, err := newSortOrder(s, schema.GlobalOrder, occupied)
+		check(t, err)
+		box := func(y, x int64) func(int) schema.Range {
+			return func(d int) schema.Range {
+				v := int64s([]int64{y, x}[d])
+				if dims[d].Var() {
+					v = []byte(fmt.Sprintf("%05d", y))
+				}
+				return schema.Range{Lo: v, Hi: v}
+			}
+		}
+		distinct := map[uint64]bool{}
+		order, err := schema.NewOrdering(s, schema.GlobalOrder)
+		check(t, err)
+		for a := range int64(200) {
+			ya, xa := a*7%50, a*31%100
+			yb, xb := (a*11+3)%50, (a*17+5)%100
+			one, two := o.first(box(ya, xa)), o.first(box(yb, xb))
+			if one.lo != one.hi {
+				t.Fatalf("%s: one cell has numbers from %d to %d", name, one.lo, one.hi)
+			}
+			distinct[one.lo] = true
+			if dims[0].Var() {
+				continue
+			}
+			keys, err := order.Keys(2, []schema.Coords{{Data: int64s(ya, yb)}, {Data: int64s(xa, xb)}}, nil)
+			check(t, err)
+			if c := order.Compare(keys, 0, keys, 1); c < 0 && one.lo > two.lo || c > 0 && one.lo < two.lo {
+				t.Errorf("%s: (%d, %d) has number %d, (%d, %d) has %d", name, ya, xa, one.lo, yb, xb, two.lo)
+			}
+		}
+		if len(distinct) < 40 {
+			t.Errorf("%s: 200 cells have %d numbers", name, len(distinct))
+		}
+	}
+}
+
+func TestStreamRefusals(t *testing.T) {
+	ctx, fs := context.Background(), mem.New()
+	check(t, array.Create(ctx, fs, "mem://d", testSchema(schema.Dense, schema.RowMajor, []schema.Dimension{intDim("x", 0, 9, 5)},
+		schema.Attribute{Name: "v", Type: datatype.Int32, CellValNum: 1, Fill: make([]byte, 4)})))
+	a, err := array.Open(ctx, fs, "mem://d", array.Latest())
+	check(t, err)
+	if err := Stream(ctx, a, &Read{Layout: schema.GlobalOrder}, nil); !errors.Is(err, ErrInvalid) {
+		t.Error(err)
+	}
+}
+
+func int64s(v ...int64) []byte { return datatype.Bytes(v) }
