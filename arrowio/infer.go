@@ -27,6 +27,8 @@ type Options struct {
 	Tile []int64
 	// Capacity is the number of cells of a sparse tile; 0 means the default.
 	Capacity uint64
+	// Nullable makes every attribute nullable, for what may be appended; without it those are that have nulls.
+	Nullable bool
 	// NoDups refuses several cells at the same coordinates.
 	NoDups bool
 	// Filters are the filters of dimensions and attributes; nil means Zstandard.
@@ -231,7 +233,7 @@ func build(src *Source, scans []*columnScan, rows int64, o Options) (*schema.Arr
 		}
 		a := schema.NewAttribute(c.field.Name, c.field.Type, c.field.CellValNum)
 		a.Filters = pipeline
-		a.Nullable = c.nulls > 0
+		a.Nullable = o.Nullable || c.nulls > 0
 		if c.known != nil {
 			if err := c.enumerate(s, &a); err != nil {
 				return nil, err

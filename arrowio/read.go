@@ -23,11 +23,12 @@ type Table struct {
 	array   *array.Array
 	query   query.Read
 	columns []*outColumn
+	mask    *mask
 }
 
 // NewTable prepares a read of q's fields, all attributes and dimensions when there are none; capacities below 0 and those
-// of fields it chooses are set to batch bytes, 0 for DefaultBatch. Enumerations are read now. The error wraps
-// query.ErrInvalid or ErrInvalid.
+// of fields it chooses are set to batch bytes, 0 for DefaultBatch. Cells that do not satisfy a condition are left out, of
+// dense arrays too. Enumerations are read now. The error wraps query.ErrInvalid, condition.ErrInvalid or ErrInvalid.
 func NewTable(ctx context.Context, a *array.Array, q *query.Read, batch int64) (*Table, error) {
 	if batch <= 0 {
 		batch = DefaultBatch
@@ -61,7 +62,9 @@ func NewTable(ctx context.Context, a *array.Array, q *query.Read, batch int64) (
 		fields = append(fields, c.arrow)
 	}
 	t.Schema = arrow.NewSchema(fields, nil)
-	return t, nil
+	var err error
+	t.mask, err = newMask(ctx, a, &t.query, batch)
+	return t, err
 }
 
 // columnOf returns the column of a field, with its enumeration.
@@ -102,6 +105,11 @@ func (t *Table) next(ctx context.Context, q *query.Read) (arrow.RecordBatch, *qu
 	}
 	if result.Next != nil && result.Cells == 0 {
 		return nil, nil, fmt.Errorf("%w: a cell is larger than the %d bytes of a batch", query.ErrInvalid, q.Fields[0].DataCap)
+	}
+	if t.mask != nil {
+		if err := t.mask.apply(t.array.Schema, result); err != nil {
+			return nil, nil, err
+		}
 	}
 	columns := make([]arrow.Array, len(t.columns))
 	for i, c := range t.columns {

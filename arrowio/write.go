@@ -201,7 +201,7 @@ func (s *slab) place(a *schema.Array, write *query.Write, cells int64) error {
 	box := s.grid.Whole()
 	last := s.next + uint64(cells/s.cells) - 1
 	if last > box.Hi[s.axis] || last < s.next {
-		return fmt.Errorf("%w: the data has more rows than the domain of dimension %q has room for: row %d does not exist",
+		return fmt.Errorf("%w: the data has more rows than the domain of dimension %q has room for: there is no row %d; import with a full domain what is to be appended to",
 			ErrInvalid, a.Domain.Dimensions[s.axis].Name, last)
 	}
 	box.Lo[s.axis], box.Hi[s.axis] = s.next, last

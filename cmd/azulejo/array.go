@@ -25,6 +25,9 @@ type arrayCommand struct {
 	Cp        arrayCopy      `cmd:"" help:"Copy an array or group, within a store or to another."`
 	Mv        arrayMove      `cmd:"" help:"Move an array or group, within a store or to another."`
 	Rm        arrayRemove    `cmd:"" help:"Remove an array or group with everything in its folder."`
+	Create    arrayCreate    `cmd:"" help:"Make an array from a schema document."`
+	Import    arrayImport    `cmd:"" help:"Make an array of CSV, Parquet, Arrow or NumPy files, or append to one."`
+	Export    arrayExport    `cmd:"" help:"Write cells to a CSV, Parquet, Arrow or NumPy file."`
 	Schema    arraySchema    `cmd:"" help:"Print an array's schema."`
 	Dump      arrayDump      `cmd:"" help:"Print cells as tab-separated text."`
 	Check     arrayCheck     `cmd:"" help:"Verify every file of an array; name file and offset of damage."`
@@ -54,7 +57,10 @@ func (a uriArg) open(ctx context.Context, opts ...array.Option) (*array.Array, e
 	return array.Open(ctx, fs, uri, a.at(), opts...)
 }
 
-type arraySchema struct{ uriArg }
+type arraySchema struct {
+	uriArg
+	JSON bool `name:"json" help:"Print the document that 'array create' reads."`
+}
 
 // Run is called by the command line parser.
 func (c *arraySchema) Run(ctx context.Context) error {
@@ -62,7 +68,14 @@ func (c *arraySchema) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return printSchema(os.Stdout, arr.Schema)
+	if !c.JSON {
+		return printSchema(os.Stdout, arr.Schema)
+	}
+	s, err := arr.WithEnumerations(ctx, arr.Schema)
+	if err != nil {
+		return err
+	}
+	return writeSchemaJSON(os.Stdout, s)
 }
 
 var layoutNames = map[schema.Layout]string{schema.RowMajor: "row-major", schema.ColMajor: "col-major", schema.Hilbert: "hilbert"}

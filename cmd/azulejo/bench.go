@@ -347,7 +347,14 @@ func parseSubarray(text string, s *schema.Array) (query.Subarray, error) {
 		return sub, fmt.Errorf("subarray %q has %d ranges, the array %d dimensions", text, len(parts), len(s.Domain.Dimensions))
 	}
 	for d, part := range parts {
-		lo, hi, ok := strings.Cut(part, ":")
+		if part == "" || part == ":" {
+			sub.Ranges = append(sub.Ranges, nil)
+			continue
+		}
+		lo, hi, ok := strings.Cut(part, "..") // for values that have colons
+		if !ok {
+			lo, hi, ok = strings.Cut(part, ":")
+		}
 		if !ok {
 			return sub, fmt.Errorf("range %q is not lo:hi", part)
 		}
@@ -394,7 +401,7 @@ func parseValue(text string, t datatype.Type) ([]byte, error) {
 	var bits uint64
 	var err error
 	switch kind := t.Kind(); {
-	case t.IsString() || t == datatype.Char:
+	case isText(t):
 		return []byte(text), nil
 	case kind == datatype.KindFloat32:
 		var f float64
@@ -406,7 +413,10 @@ func parseValue(text string, t datatype.Type) ([]byte, error) {
 		bits = math.Float64bits(f)
 	case kind.Signed():
 		var i int64
-		i, err = strconv.ParseInt(text, 10, size*8)
+		moment, ok := parseMoment(text, t)
+		if i = moment; !ok {
+			i, err = strconv.ParseInt(text, 10, size*8)
+		}
 		bits = uint64(i)
 	default:
 		bits, err = strconv.ParseUint(text, 10, size*8)
