@@ -6,55 +6,66 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"azulejo/internal/pack"
 	"azulejo/internal/unpack"
 )
 
 // zstdBlock compresses into one Zstandard frame with its content size and without a checksum, as libtiledb does.
-type zstdBlock struct{ level zstd.EncoderLevel }
+type zstdBlock struct{ level int }
 
 // buildZstd makes the stage of Zstd.
 func buildZstd(s Spec, _ input) (stage, error) {
 	level, _ := s.Level()
-	return compressor{block: zstdBlock{zstdLevel(level)}}, nil
+	return compressor{block: zstdBlock{int(min(level, 22))}}, nil
 }
 
-// zstdLevel returns the encoder's level that comes nearest to a level of libzstd: measured on integers, floats, texts
-// and images, ratios are within a few per cent of libzstd's, at half to all of its speed.
-func zstdLevel(level int32) zstd.EncoderLevel {
+// deepLevel is the level from which our own encoder is used: up to here the library's is faster at sizes like libzstd's,
+// from here on it finds too little.
+const deepLevel = 8
+
+// libraryLevel returns the level of the library's encoder that comes nearest to a level of libzstd below deepLevel.
+func libraryLevel(level int) zstd.EncoderLevel {
 	switch {
 	case level < 0, level == 1, level == 2:
 		return zstd.SpeedFastest
 	case level < 6:
 		return zstd.SpeedDefault
-	case level < 10:
-		return zstd.SpeedBetterCompression
 	}
-	return zstd.SpeedBestCompression
+	return zstd.SpeedBetterCompression
 }
 
 var (
-	zstdEncoders [zstd.SpeedBestCompression + 1]sync.Pool
+	zstdEncoders [zstd.SpeedBetterCompression + 1]sync.Pool
+	deepEncoders = sync.Pool{New: func() any { return new(pack.Zstd) }}
 	zstdDecoders sync.Pool
 )
 
+// encoder returns an encoder of the library.
 func (z zstdBlock) encoder() (*zstd.Encoder, error) {
-	if e, ok := zstdEncoders[z.level].Get().(*zstd.Encoder); ok {
+	level := libraryLevel(z.level)
+	if e, ok := zstdEncoders[level].Get().(*zstd.Encoder); ok {
 		return e, nil
 	}
 	// Without entropy coding of all literals the faster levels store most integers as they are.
-	return zstd.NewWriter(nil, zstd.WithEncoderLevel(z.level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+	return zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
 		zstd.WithZeroFrames(true), zstd.WithLowerEncoderMem(true), zstd.WithAllLitEntropyCompression(true))
 }
 
 func (z zstdBlock) bound(n int) int { return n + n/128 + 256 }
 
 func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
+	if z.level >= deepLevel {
+		e := deepEncoders.Get().(*pack.Zstd)
+		dst = e.Append(dst, src, z.level)
+		deepEncoders.Put(e)
+		return dst, nil
+	}
 	e, err := z.encoder()
 	if err != nil {
 		return nil, fmt.Errorf("zstd encoder: %w", err)
 	}
 	dst = e.EncodeAll(src, dst)
-	zstdEncoders[z.level].Put(e)
+	zstdEncoders[libraryLevel(z.level)].Put(e)
 	return dst, nil
 }
 
