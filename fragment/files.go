@@ -19,8 +19,9 @@ type Files struct {
 	keeper keeper
 
 	mu sync.Mutex
-	// files is guarded by mu.
+	// files and ahead are guarded by mu; the latter are the stretches that Ahead planned, by their places.
 	files map[fileKey]*openFile
+	ahead map[fileKey][]*stretch
 }
 
 // Keep makes reads take cells from a cache and put there what is read again; to be called before the first read.
@@ -84,6 +85,7 @@ func (f *Field) open(ctx context.Context, kind format.FileKind) (vfs.File, error
 
 // Close closes every file. No read may be under way.
 func (s *Files) Close() error {
+	s.dropAhead()
 	var errs []error
 	for _, o := range s.files {
 		if o.file != nil {

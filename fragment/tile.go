@@ -196,7 +196,14 @@ func (f *Field) fetch(ctx context.Context, files *Files, kind format.FileKind, o
 	if err != nil {
 		return nil, err
 	}
-	if err := file.ReadAt(ctx, b.B, int64(off)); err != nil {
+	done := false
+	if r := files.stretchOf(fileKey{f, kind}, off, n); r != nil {
+		done, err = r.take(ctx, files, file, b.B, off)
+	}
+	if !done && err == nil {
+		err = file.ReadAt(ctx, b.B, int64(off))
+	}
+	if err != nil {
 		files.giveBack(b, int(n))
 		return nil, err
 	}

@@ -230,6 +230,9 @@ func (j *denseJob) allocate(vars []*varField) error {
 // fill puts the cells into the columns: one task per unit and field, and one per dimension.
 func (j *denseJob) fill(ctx context.Context, vars []*varField) error {
 	nOuts := len(j.outs)
+	if err := j.ahead(); err != nil {
+		return err
+	}
 	err := parallel(ctx, j.threads, len(j.units)*nOuts, func(ctx context.Context, task int) error {
 		u, i := task/nOuts, task%nOuts
 		o := j.outs[i]
@@ -265,6 +268,42 @@ func (j *denseJob) fill(ctx context.Context, vars []*varField) error {
 		}
 		return nil
 	})
+}
+
+// ahead tells the files of fixed fields which tiles fill will read, for backends far away.
+func (j *denseJob) ahead() error {
+	if len(j.plan.frags) == 0 || !j.plan.frags[0].Far() {
+		return nil
+	}
+	for _, o := range j.outs {
+		if o.Dimension {
+			continue
+		}
+		tiles := map[*fragment.Field][]uint64{}
+		for u := range j.units {
+			for _, piece := range j.piecesOf(u, o) {
+				if piece.frag == nil || piece.none {
+					continue
+				}
+				source, err := fieldIn(piece.frag.Reader, &o.Field)
+				if err != nil {
+					return err
+				}
+				if source != nil {
+					tiles[source] = append(tiles[source], piece.tile)
+				}
+			}
+		}
+		for source, list := range tiles {
+			if !o.Var() {
+				j.files.Ahead(source, format.FixedFile, list)
+			}
+			if o.Nullable && source.Nullable {
+				j.files.Ahead(source, format.ValidityFile, list)
+			}
+		}
+	}
+	return nil
 }
 
 // applyMask puts the fill value where the condition does not hold.

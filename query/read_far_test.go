@@ -7,9 +7,12 @@ import (
 
 	"azulejo/array"
 	"azulejo/datatype"
+	"azulejo/internal/pool"
 	"azulejo/schema"
 	"azulejo/vfs"
+	"azulejo/vfs/bucket"
 	"azulejo/vfs/countfs"
+	"azulejo/vfs/faultfs"
 	"azulejo/vfs/mem"
 )
 
@@ -68,5 +71,46 @@ func TestNearRangesBecomeOneRequest(t *testing.T) {
 	}
 	if reads[0] != tiles/2 || reads[1] > 2 {
 		t.Errorf("%d and %d requests, want %d and at most 2", reads[0], reads[1], tiles/2)
+	}
+}
+
+// TestTilesOfADenseReadBecomeOneRequest reads a dense array of 64 tiles of 64 KiB from an object store: its files take a
+// request for opening and one for every 4 MiB, also when the budget has room for a part of it only.
+func TestTilesOfADenseReadBecomeOneRequest(t *testing.T) {
+	ctx := context.Background()
+	const tiles, cells = 64, 8192
+	store := faultfs.NewStore()
+	fs := bucket.New(store, store.Options(), "s")
+	s := schema.New(schema.Dense)
+	s.Domain.Dimensions = []schema.Dimension{intDim("x", 0, tiles*cells-1, cells)}
+	nullable := schema.NewAttribute("n", datatype.Int64, 1)
+	nullable.Nullable = true
+	s.Attributes = []schema.Attribute{schema.NewAttribute("v", datatype.Int64, 1), nullable}
+	check(t, array.Create(ctx, fs, "s://b/a", s))
+	values := make([]int64, tiles*cells)
+	for i := range values {
+		values[i] = int64(i)
+	}
+	valid := bytes.Repeat([]byte{1}, len(values))
+	a, err := array.Open(ctx, fs, "s://b/a", array.Latest(), array.ForWriting())
+	check(t, err)
+	_, err = Submit(ctx, a, &Write{Layout: schema.RowMajor,
+		Columns: []Column{{Name: "v", Data: datatype.Bytes(values)}, {Name: "n", Data: datatype.Bytes(values), Validity: valid}}})
+	check(t, err)
+	a, err = array.Open(ctx, fs, "s://b/a", array.Latest())
+	check(t, err)
+	for _, c := range []struct {
+		budget *pool.Budget
+		most   int
+	}{{nil, 9}, {pool.NewBudget(12 << 20), 1000}} {
+		before := len(store.Ops())
+		res, err := Run(ctx, a, &Read{Layout: schema.RowMajor, Fields: wants("v", "n"), Budget: c.budget})
+		check(t, err)
+		if n := res.Cells * 8; !bytes.Equal(res.Columns[0].Data, datatype.Bytes(values)[:n]) || !bytes.Equal(res.Columns[1].Data, datatype.Bytes(values)[:n]) {
+			t.Error("wrong cells")
+		}
+		if n := len(store.Ops()) - before; n > c.most || res.Cells == 0 {
+			t.Errorf("%d requests for %d cells, want at most %d", n, res.Cells, c.most)
+		}
 	}
 }

@@ -211,6 +211,9 @@ func GapBytes(fs FS, uri string) int64 {
 	return nearGap
 }
 
+// IsFar reports whether requests to a backend cost so much that it pays to plan reads ahead.
+func IsFar(fs FS, uri string) bool { return GapBytes(fs, uri) > nearGap }
+
 // Join appends path parts to a URI.
 func Join(uri string, parts ...string) string {
 	if len(parts) == 1 {
