@@ -32,6 +32,10 @@ type arrayCommand struct {
 	Dump      arrayDump      `cmd:"" help:"Print cells as tab-separated text."`
 	Check     arrayCheck     `cmd:"" help:"Verify every file of an array; name file and offset of damage."`
 	Fragments arrayFragments `cmd:"" help:"List an array's fragments."`
+
+	Consolidate arrayConsolidate `cmd:"" help:"Merge fragments, commits or metadata of an array or group; old files stay until vacuum."`
+	Vacuum      arrayVacuum      `cmd:"" help:"Remove what consolidation replaced; whoever reads the old files meanwhile has to open again."`
+	Plan        arrayPlan        `cmd:"" help:"Print groups of fragments that are worth merging, one a line, as consolidate --fragments takes them."`
 }
 
 // uriArg is the array that a command is about, and the time it is looked at.

@@ -44,7 +44,7 @@ func TestScripts(t *testing.T) {
 		return nil
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata", Setup: setup, Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"serve": serveScript, "damage": damageScript, "locate": locateScript,
+		"serve": serveScript, "damage": damageScript, "locate": locateScript, "fragments": fragmentsScript,
 	}})
 }
 
