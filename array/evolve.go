@@ -41,11 +41,8 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 		return &Error{"evolve", a.URI, err}
 	}
 	if old.Version < format.Version {
-		// An array of an older version may lack folders that what is written next goes into.
-		for _, dir := range folders() {
-			if err := a.FS.MakeDir(ctx, vfs.Join(a.URI, dir)); err != nil {
-				return err
-			}
+		if err := a.makeFolders(ctx); err != nil {
+			return err
 		}
 	}
 	at := e.Timestamp

@@ -3,7 +3,6 @@ package consolidate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 
@@ -56,9 +55,8 @@ func (o *Options) choose(ctx context.Context, fs vfs.FS, uri string) ([]array.Fr
 	if err != nil {
 		return nil, nil, err
 	}
-	if v := a.Schema.Version; v != format.Version {
-		return nil, nil, fmt.Errorf("%w: writing to an array of format version %d; its schema must be upgraded to version %d first",
-			array.ErrUnsupported, v, format.Version)
+	if err := a.CheckWritable(); err != nil {
+		return nil, nil, err
 	}
 	infos, err := a.FragmentInfos(ctx)
 	if err != nil {

@@ -340,7 +340,7 @@ func Delete(ctx context.Context, a *array.Array, cond *condition.Node, millis ui
 	if cond == nil {
 		return Deleted{}, fmt.Errorf("%w: a delete needs a condition", ErrInvalid)
 	}
-	if err := checkVersion(a); err != nil {
+	if err := a.CheckWritable(); err != nil {
 		return Deleted{}, err
 	}
 	s := a.Schema

@@ -39,7 +39,7 @@ func Submit(ctx context.Context, a *array.Array, w *Write) (Written, error) {
 
 // checkWrite refuses what cannot be written to the array whatever the columns hold.
 func checkWrite(a *array.Array, w *Write) error {
-	if err := checkVersion(a); err != nil {
+	if err := a.CheckWritable(); err != nil {
 		return err
 	}
 	s := a.Schema
@@ -61,15 +61,6 @@ func checkWrite(a *array.Array, w *Write) error {
 	}
 	if s.Type == schema.Sparse && w.Subarray.Ranges != nil {
 		return fmt.Errorf("%w: writes to sparse arrays take no subarray", ErrInvalid)
-	}
-	return nil
-}
-
-// checkVersion refuses to write to arrays of older versions.
-func checkVersion(a *array.Array) error {
-	if v := a.Schema.Version; v != format.Version {
-		return fmt.Errorf("%w: writing to an array of format version %d; its schema must be upgraded to version %d first",
-			array.ErrUnsupported, v, format.Version)
 	}
 	return nil
 }

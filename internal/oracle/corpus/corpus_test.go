@@ -1,23 +1,18 @@
 package main
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
-	"azulejo/array"
 	"azulejo/internal/oracle/launch"
 	"azulejo/internal/oracle/pyenv"
 )
@@ -152,75 +147,6 @@ func TestLibtiledbReadsWhatWeWrite(t *testing.T) {
 		written := t.TempDir()
 		judge(t, env, perform(t, "replay", corpus, written), "rerun.py", corpus, "--written", written)
 	})
-}
-
-// TestOldFormats reads arrays and groups that releases 1.5 to 2.12 wrote. testdata/old-formats.tar.zst holds them with what
-// libtiledb 2.30 reads from them; old_write.py and old_expect.py beside compare.py made it.
-func TestOldFormats(t *testing.T) {
-	env := launch.Python(t)
-	if err := launch.DependOn(filepath.Join("testdata", "python")); err != nil {
-		t.Fatal(err)
-	}
-	corpus, results := t.TempDir(), t.TempDir()
-	if err := unpack("testdata/old-formats.tar.zst", corpus); err != nil {
-		t.Fatal(err)
-	}
-	judge(t, env, perform(t, "read", corpus, results), "compare.py", "check", corpus, results)
-	checkAll(t, corpus)
-}
-
-// checkAll fails the test when the library finds damage in an array of the corpus.
-func checkAll(t *testing.T, corpus string) {
-	m, err := loadManifest(corpus, "*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range m.Cases {
-		if c.Kind == "group" {
-			continue
-		}
-		_, err := array.Check(t.Context(), fs, filepath.Join(corpus, c.Dir, "data"), func(d array.Damage) { t.Errorf("%s: %v", c.Name, d) })
-		if err != nil {
-			t.Errorf("%s: %v", c.Name, err)
-		}
-	}
-}
-
-// unpack writes the files of a compressed tar archive below dir.
-func unpack(archive, dir string) error {
-	f, err := os.Open(archive)
-	if err != nil {
-		return err
-	}
-	defer f.Close() // best effort: it was only read
-	z, err := zstd.NewReader(f)
-	if err != nil {
-		return err
-	}
-	defer z.Close()
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		path := filepath.Join(dir, filepath.Clean("/"+h.Name))
-		if h.FileInfo().IsDir() {
-			if err := os.MkdirAll(path, 0o755); err != nil {
-				return err
-			}
-			continue
-		}
-		content, err := io.ReadAll(r)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return err
-		}
-	}
 }
 
 func TestMatches(t *testing.T) {
