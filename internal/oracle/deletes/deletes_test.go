@@ -1,7 +1,6 @@
 package deletes
 
 import (
-	"context"
 	"encoding/json"
 	"flag"
 	"math/rand/v2"
@@ -15,9 +14,9 @@ import (
 
 	"azulejo/array"
 	"azulejo/condition"
+	"azulejo/consolidate"
 	"azulejo/datatype"
 	"azulejo/filter"
-	"azulejo/format"
 	"azulejo/internal/oracle/launch"
 	"azulejo/query"
 	"azulejo/schema"
@@ -257,8 +256,8 @@ func makeArray(t *testing.T, rng *rand.Rand, dir, name string) answer {
 			m.write()
 		case 4, 5, 6, 7:
 			m.delete()
-		case 8:
-			m.consolidateCommits()
+		case 8, 9, 10:
+			m.consolidate()
 		default:
 			from := m.marks[rng.IntN(len(m.marks))]
 			_, err := array.DeleteFragments(t.Context(), m.fs, m.uri, array.Interval{Start: from, End: from + 2})
@@ -353,30 +352,15 @@ func (m *maker) delete() {
 	m.must(err)
 }
 
-// consolidateCommits moves all commits into one file.
-func (m *maker) consolidateCommits() {
-	dir := filepath.Join(m.uri, "__commits")
-	entries, err := m.fs.List(m.t.Context(), dir)
-	m.must(err)
-	var list []format.ConsolidatedCommit
-	for _, e := range entries {
-		path := "__commits/" + e.Name
-		switch filepath.Ext(e.Name) {
-		case ".wrt":
-			list = append(list, format.ConsolidatedCommit{Path: path})
-		case ".del":
-			content, err := vfs.ReadAll(m.t.Context(), m.fs, filepath.Join(dir, e.Name))
-			m.must(err)
-			list = append(list, format.ConsolidatedCommit{Path: path, Condition: content})
-		}
+// consolidate merges fragments or commits.
+func (m *maker) consolidate() {
+	o := consolidate.Options{Key: m.key, Purge: m.rng.IntN(3) == 0}
+	mode := consolidate.ModeFragments
+	if m.rng.IntN(3) == 0 {
+		mode = consolidate.ModeCommits
 	}
-	if len(list) == 0 {
-		return
-	}
-	content, err := format.EncodeConsolidatedCommits(list)
-	m.must(err)
-	m.must(vfs.WriteAll(m.t.Context(), m.fs, filepath.Join(dir, format.NewName(1, m.now, format.Version).String()+".con"), content))
-	for _, c := range list {
-		m.must(m.fs.Remove(context.Background(), filepath.Join(m.uri, c.Path)))
+	m.must(consolidate.Run(m.t.Context(), m.fs, m.uri, mode, o))
+	if m.rng.IntN(2) == 0 {
+		m.must(consolidate.Vacuum(m.t.Context(), m.fs, m.uri, mode))
 	}
 }

@@ -137,8 +137,8 @@ class Maker:
         done(lambda: tiledb.Array.delete_fragments(self.uri, lo, min(hi, lo + 2)))
 
     def evolve(self):
-        if self.late:
-            return
+        if self.late or encrypted(os.path.basename(self.uri)):
+            return  # 2.30 writes the new schema of an encrypted array in the open, and cannot read it
         e = tiledb.ArraySchemaEvolution()
         e.add_attribute(tiledb.Attr("late", dtype=np.int32))
         created = next(n for n in os.listdir(os.path.join(self.uri, "__schema")) if n[2].isdigit())
@@ -156,10 +156,13 @@ class Maker:
         return answer(self.uri, ends, self.dups)
 
 
+def encrypted(name):
+    return int(name) % 5 == 4
+
+
 def scope(name):
     """Every fifth array is encrypted."""
-    encrypted = int(name) % 5 == 4
-    return tiledb.scope_ctx({"sm.encryption_type": "AES_256_GCM", "sm.encryption_key": KEY} if encrypted else {})
+    return tiledb.scope_ctx({"sm.encryption_type": "AES_256_GCM", "sm.encryption_key": KEY} if encrypted(name) else {})
 
 
 def make(folder, seed, i):
