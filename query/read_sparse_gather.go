@@ -3,6 +3,8 @@ package query
 import (
 	"bytes"
 	"context"
+	"slices"
+	"sort"
 
 	"azulejo/datatype"
 	"azulejo/schema"
@@ -249,6 +251,9 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 	if err != nil {
 		return nil, err
 	}
+	if run.slab.times {
+		order = run.settleTies(keys, order, chosen, n)
+	}
 	switch {
 	case run.slab.dedup:
 		order = newest(keys, order, n)
@@ -264,6 +269,31 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 		}
 	}
 	return run.satisfying(order), nil
+}
+
+// settleTies orders versions of one time. Those of a newer fragment are behind those of an older one already; but in one
+// fragment, which was consolidated, the first of them counts most and goes last.
+func (run *slabRun) settleTies(keys *sortKeys, order, chosen []uint32, n int) []uint32 {
+	if order == nil {
+		order = make([]uint32, n)
+		number(order)
+	}
+	times := keys.columns[keys.coords]
+	fragmentOf := func(k uint32) int {
+		if chosen != nil {
+			k = chosen[k]
+		}
+		tile := sort.Search(len(run.slab.tiles), func(i int) bool { return run.base[i+1] > int(k) })
+		return run.slab.tiles[tile].frag
+	}
+	eachCell(keys, order, func(versions []uint32) {
+		for from, to := 0, 0; from < len(versions); from = to {
+			for to = from + 1; to < len(versions) && times[versions[to]] == times[versions[from]] && fragmentOf(versions[to]) == fragmentOf(versions[from]); to++ {
+			}
+			slices.Reverse(versions[from:to])
+		}
+	})
+	return order
 }
 
 // newest leaves the last of the cells with equal keys, which is that of the newest fragment.
