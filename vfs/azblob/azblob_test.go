@@ -1,6 +1,7 @@
 package azblob_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,18 @@ func TestSharedAccessSignature(t *testing.T) {
 	}
 	if _, err := open(t, azblob.Options{Endpoint: s.URL, Account: s.Key, Key: s.Secret}).List(ctx, "azure://none"); err == nil || !strings.Contains(err.Error(), "ContainerNotFound") {
 		t.Errorf("list of a container that does not exist: %v", err)
+	}
+}
+
+// TestSignaturesStayOutOfErrors wants no signature in the error of a server that cannot be reached.
+func TestSignaturesStayOutOfErrors(t *testing.T) {
+	o := azblob.Options{Endpoint: "http://127.0.0.1:1", SAS: "sv=2024&sig=SECRET"}
+	o.Retry.Attempts = 1
+	fs := open(t, o)
+	_, err := fs.List(t.Context(), "azure://c/d")
+	errs := errors.Join(err, vfs.WriteAll(t.Context(), fs, "azure://c/f", []byte("x")))
+	if err == nil || strings.Contains(errs.Error(), "SECRET") || !strings.Contains(errs.Error(), "refused") {
+		t.Error(errs)
 	}
 }
 

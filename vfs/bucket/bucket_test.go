@@ -373,3 +373,30 @@ func FuzzContentRange(f *testing.F) {
 		}
 	})
 }
+
+func TestLargeReadsAreSplit(t *testing.T) {
+	ctx := context.Background()
+	s := faultfs.NewStore()
+	fs := newFS(s, &naps{})
+	content := make([]byte, 40<<20)
+	for i := range content {
+		content[i] = byte(i >> 12)
+	}
+	if err := vfs.WriteAll(ctx, fs, "s://b/f", content); err != nil {
+		t.Fatal(err)
+	}
+	got, err := vfs.ReadAll(ctx, fs, "s://b/f")
+	if err != nil || !bytes.Equal(got, content) || s.Count("read") != 3 {
+		t.Errorf("%d requests, %v", s.Count("read"), err)
+	}
+	n := 0
+	s.Reply = func(o faultfs.Op) (error, bool) {
+		if n++; n == 3 {
+			return bucket.Answered(403, "AccessDenied", errors.New("denied")), false
+		}
+		return nil, false
+	}
+	if _, err := vfs.ReadAll(ctx, fs, "s://b/f"); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
+		t.Errorf("a part that is refused: %v", err)
+	}
+}

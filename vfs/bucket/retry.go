@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/url"
 	"time"
 
 	"azulejo/vfs"
@@ -66,6 +67,9 @@ func Answered(status int, code string, err error) *Fault {
 
 // Unanswered returns the fault for a request that got no whole reply, which is a retry unless it cannot get better.
 func Unanswered(err error) *Fault {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // without the address, which has the signature in it where that is the credential
+	}
 	f := &Fault{Err: err, Retry: true}
 	var (
 		unknown x509.UnknownAuthorityError
