@@ -9,6 +9,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/consolidate"
+	"azulejo/query"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -202,5 +203,38 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := consolidate.ParseMode("x"); !errors.Is(err, consolidate.ErrInvalid) {
 		t.Error(err)
+	}
+}
+
+// TestVersionsOfOneTime writes a cell several times in one millisecond: the last write counts, also once the fragments are
+// merged, and merged again.
+func TestVersionsOfOneTime(t *testing.T) {
+	ctx := context.Background()
+	value := func(v int32) func(context.Context, vfs.FS) error {
+		return func(ctx context.Context, fs vfs.FS) error {
+			a, err := array.Open(ctx, fs, uri, array.Latest(), array.ForWriting())
+			if err != nil {
+				return err
+			}
+			_, err = query.Submit(ctx, a, &query.Write{Layout: schema.Unordered, Timestamp: 10, Columns: []query.Column{
+				{Name: "x", Data: i32s(7)}, {Name: "v", Data: i32s(v)}, {Name: "s", Offsets: make([]byte, 8), Validity: []byte{1}}}})
+			return err
+		}
+	}
+	for _, dups := range []bool{false, true} {
+		fs := newArray(t, schema.Sparse, dups, value(1), value(2), value(3))
+		want := history(t, fs, 10)
+		if !dups && !strings.Contains(want, "{7 3 }") {
+			t.Fatal(want)
+		}
+		for i := range 3 {
+			merged(t, fs, consolidate.Options{})
+			if got := history(t, fs, 10); got != want {
+				t.Errorf("merged %d times, duplicates %v: %s\nwant %s", i+1, dups, got, want)
+			}
+			vacuumed(t, fs, consolidate.ModeFragments)
+			must(t, write(ctx, fs, 20+uint64(i), 19))
+			want = history(t, fs, 10)
+		}
 	}
 }

@@ -112,7 +112,7 @@ type Read struct {
 	Aggregates []Aggregate
 	Offsets    OffsetsFormat
 	// Versions other than NewestVersions are for rewriting fragments: in GlobalOrder, of sparse arrays, without condition
-	// or aggregates. Versions of a cell follow each other, the newest first where the array forbids duplicates.
+	// or aggregates. Versions of a cell follow each other, the newest first; duplicates that of the newest fragment first.
 	Versions Versions
 	// Resume continues after an incomplete Result of the same query on the same fragments; nil starts.
 	Resume *State

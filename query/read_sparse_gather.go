@@ -251,13 +251,16 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 	if err != nil {
 		return nil, err
 	}
-	if run.slab.times {
+	versions := run.q.Versions != NewestVersions
+	if run.slab.times || versions && run.schema.AllowsDups {
 		order = run.settleTies(keys, order, chosen, n)
 	}
 	switch {
 	case run.slab.dedup:
 		order = newest(keys, order, n)
-	case run.q.Versions != NewestVersions && !run.schema.AllowsDups:
+	case versions && run.schema.AllowsDups:
+		order = newestFirst(keys, order, n)
+	case versions:
 		order = run.kept(keys, newestFirst(keys, order, n), chosen)
 	}
 	if order == nil {
@@ -278,7 +281,8 @@ func (run *slabRun) settleTies(keys *sortKeys, order, chosen []uint32, n int) []
 		order = make([]uint32, n)
 		number(order)
 	}
-	times := keys.columns[keys.coords]
+	times := keys.columns[keys.coords:] // one column, or none for duplicates
+	sameTime := func(i, j uint32) bool { return len(times) == 0 || times[0][i] == times[0][j] }
 	fragmentOf := func(k uint32) int {
 		if chosen != nil {
 			k = chosen[k]
@@ -288,7 +292,7 @@ func (run *slabRun) settleTies(keys *sortKeys, order, chosen []uint32, n int) []
 	}
 	eachCell(keys, order, func(versions []uint32) {
 		for from, to := 0, 0; from < len(versions); from = to {
-			for to = from + 1; to < len(versions) && times[versions[to]] == times[versions[from]] && fragmentOf(versions[to]) == fragmentOf(versions[from]); to++ {
+			for to = from + 1; to < len(versions) && sameTime(versions[to], versions[from]) && fragmentOf(versions[to]) == fragmentOf(versions[from]); to++ {
 			}
 			slices.Reverse(versions[from:to])
 		}
