@@ -202,7 +202,7 @@ func (t *Attribute) check() error {
 		return invalid("attribute %q has no values per cell", t.Name)
 	case t.Type == datatype.Any && !isVar:
 		return invalid("attribute %q of type ANY must be of variable length", t.Name)
-	case len(t.Fill) == 0 || len(t.Fill)%t.Type.Size() != 0:
+	case len(t.Fill) == 0: // libtiledb takes a fill value of any other size for var-sized cells
 		return invalid("attribute %q: a fill value of %d bytes for %s", t.Name, len(t.Fill), t.Type)
 	case !isVar && uint64(len(t.Fill)) != uint64(t.CellValNum)*uint64(t.Type.Size()):
 		return invalid("attribute %q: the fill value has %d bytes, not those of a cell", t.Name, len(t.Fill))

@@ -125,6 +125,9 @@ func buildAttribute(a attrSpec) (schema.Attribute, error) {
 	if err != nil {
 		return schema.Attribute{}, err
 	}
+	if t == datatype.Any && a.NVal == 1 {
+		a.NVal = datatype.VarNum // what an attribute of that type begins with
+	}
 	out := schema.Attribute{
 		Name: a.Name, Type: t, CellValNum: a.NVal, Nullable: a.Nullable, Enumeration: a.Enum,
 		Fill: schema.DefaultFill(t, a.NVal),

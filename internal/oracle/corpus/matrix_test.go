@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"azulejo/array"
+	"azulejo/internal/oracle/launch"
+	"azulejo/vfs/mem"
+)
+
+// TestSchemasThatLibtiledbTakes makes random schemas of every datatype, many of them wrong, and wants the library to take
+// and to refuse the same as libtiledb.
+func TestSchemasThatLibtiledbTakes(t *testing.T) {
+	env := launch.Python(t)
+	if err := launch.DependOn(filepath.Join("testdata", "python")); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "schemas.json")
+	if out, err := env.Script(nil, filepath.Join("testdata", "python", "schema_matrix.py"), file, "1000", strings.Split(*seeds, ",")[0]).Run(t.Context()); err != nil {
+		t.Fatalf("%v\n%s", err, out.Stdout)
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []struct {
+		Schema   schemaSpec
+		Accepted bool
+		Error    string
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	for i, c := range list {
+		s, err := buildSchema(&c.Schema)
+		if err == nil {
+			err = array.Create(t.Context(), mem.New(), "a", s)
+		}
+		if (err == nil) != c.Accepted {
+			text, _ := json.Marshal(c.Schema)
+			t.Errorf("schema %d: libtiledb says %q, we say %v: %s", i, c.Error, err, text)
+		}
+		if c.Accepted {
+			taken++
+		}
+	}
+	if taken < len(list)/20 {
+		t.Errorf("libtiledb took only %d of %d schemas", taken, len(list))
+	}
+}
