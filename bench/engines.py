@@ -10,7 +10,6 @@ from one to the next. Peak memory is that of the process above one that only ope
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -44,7 +43,16 @@ def libtiledb(spec):
                 answer = LIBTILEDB[op](array, spec)
         if turn:
             seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "answer": answer, "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    return {"seconds": seconds, "answer": answer, "rss": high_water("self")}
+
+
+def high_water(pid):
+    """The greatest resident size of a process since it began its program, in bytes. (getrusage also counts the parent's.)"""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as lines:
+            return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def write(tiledb, ctx, uri, spec, columns):
@@ -98,16 +106,20 @@ class Side:
             done = subprocess.run([sys.executable, os.path.abspath(__file__), "libtiledb", json.dumps(spec)], capture_output=True, text=True)
         else:
             done = subprocess.Popen(self.command(spec), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            out, err = done.stdout.read(), done.stderr.read()
-            _, status, usage = os.wait4(done.pid, 0)
-            done.returncode = os.waitstatus_to_exitcode(status)
+            peak, over = 0, False
+            while not over:  # a process has no high water any more once it ended
+                try:
+                    out, err = done.communicate(timeout=0.005 if spec.get("budget") or spec["op"] == "open" else None)
+                    over = True
+                except subprocess.TimeoutExpired:
+                    peak = max(peak, high_water(done.pid))
             done.stdout, done.stderr = out, err
         if done.returncode:
             raise SystemExit(f"{spec['op']} of {spec['uri']}: {done.stderr[-500:]}")
         answer = json.loads(done.stdout.strip().splitlines()[-1])
         if self.program is not None:
             answer = {"seconds": answer["seconds"], "answer": answer["checks"] if spec["op"] == "aggregate" else answer["cells"],
-                      "rss": usage.ru_maxrss * 1024}
+                      "rss": peak}
         return answer
 
     def command(self, spec):
@@ -158,7 +170,7 @@ class Bench:
     def memory(self, name, spec, budget):
         """Peak memory of a read with a budget, above that of an open."""
         for side in self.sides:
-            base = self.sides[side].run(dict(spec, op="open", threads=0, repeat=1))["rss"]
+            base = self.sides[side].run(dict(spec, op="open", threads=0, repeat=1000))["rss"]
             peak = self.sides[side].run(dict(spec, threads=0, repeat=2, budget=budget))["rss"]
             row = {"case": name, "engine": side, "budget_mib": budget >> 20, "above_open_mib": round((peak - base) / 2**20, 1),
                    "bar": (budget >> 20) + 64 if side == "azulejo" else None}

@@ -66,7 +66,9 @@ type reading struct {
 	slabCells int
 	threads   int
 	files     fragment.Files
-	from      position
+	// spare is memory of columns that were given up; one goroutine allocates columns.
+	spare [][]byte
+	from  position
 }
 
 func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) {

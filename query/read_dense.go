@@ -70,8 +70,9 @@ func (r *reading) affordable(n uint64) (uint64, error) {
 		return 0, fmt.Errorf("%w: %d cells are too much for one result", ErrInvalid, n)
 	}
 	for n = min(n, limit); b != nil && n > 1; n /= 2 {
-		if err := b.Take(int64(n) * perCell); err == nil {
-			b.Give(int64(n) * perCell)
+		// A quarter is left for tiles on their way, so that the columns need not be made again for less.
+		if want := int64(n)*perCell + int64(n)*perCell/3; b.Take(want) == nil {
+			b.Give(want)
 			break
 		}
 	}

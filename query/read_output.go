@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"azulejo/datatype"
 	"azulejo/schema"
@@ -120,6 +121,12 @@ func (r *reading) alloc(n uint64) ([]byte, error) {
 			return nil, err
 		}
 	}
+	for i, b := range r.spare {
+		if n > 0 && uint64(cap(b)) >= n {
+			r.spare = slices.Delete(r.spare, i, i+1)
+			return b[:n], nil
+		}
+	}
 	if r.q.Alloc != nil {
 		return r.q.Alloc(int(n)), nil
 	}
@@ -147,8 +154,14 @@ func (r *reading) newColumn(o *outField, n, dataBytes uint64) (c Column, err err
 	return c, nil
 }
 
-// unbook gives the booked bytes of a column that is not returned back.
+// unbook gives the booked bytes of a column that is not returned back. The memory, which the caller's allocator may hold on
+// to, is used for the columns of the next try.
 func (r *reading) unbook(c Column) {
+	for _, b := range [][]byte{c.Data, c.Offsets, c.Validity} {
+		if len(b) > 0 {
+			r.spare = append(r.spare, b)
+		}
+	}
 	if b := r.q.Budget; b != nil {
 		b.Give(int64(len(c.Data) + len(c.Offsets) + len(c.Validity)))
 	}

@@ -15,11 +15,29 @@ import (
 var ErrBudget = errors.New("memory budget exceeded")
 
 const (
-	minClass = 10 // 1 KiB
-	maxClass = 26 // 64 MiB: larger buffers are not kept
+	minBits = 10 // 1 KiB
+	maxBits = 26 // 64 MiB: larger buffers are not kept
+	// steps is the number of sizes between two powers of two, so that a buffer is at most a quarter larger than asked for.
+	steps = 4
 )
 
-var classes [maxClass + 1]sync.Pool
+var classes [(maxBits-minBits)*steps + 1]sync.Pool
+
+// classOf returns the number and the size of the smallest class of at least n bytes; the number is -1 when there is none.
+func classOf(n int) (class, size int) {
+	if n <= 1<<minBits {
+		return 0, 1 << minBits
+	}
+	if n > 1<<maxBits {
+		return -1, n
+	}
+	// n lies above a power of two, base, and not above the next; step is the part of base that sizes go up by.
+	octave := bits.Len(uint(n-1)) - 1
+	base := 1 << octave
+	step := base / steps
+	k := (n - base + step - 1) / step
+	return (octave-minBits)*steps + k, base + k*step
+}
 
 // Buffer is a lent byte slice, aligned for every element type. Its contents are not zeroed.
 type Buffer struct {
@@ -31,16 +49,14 @@ type Buffer struct {
 
 // Get lends a buffer of n bytes. The caller returns it by Release, once, in the function that took it.
 func Get(n int) *Buffer {
-	class := max(minClass, bits.Len(uint(max(n, 1)-1)))
-	if class > maxClass {
-		whole := datatype.AlignedBytes(n)
-		return &Buffer{B: whole, whole: whole, class: -1}
+	class, size := classOf(n)
+	if class >= 0 {
+		if got, ok := classes[class].Get().(*Buffer); ok {
+			got.B = got.whole[:n]
+			return got
+		}
 	}
-	if got, ok := classes[class].Get().(*Buffer); ok {
-		got.B = got.whole[:n]
-		return got
-	}
-	whole := datatype.AlignedBytes(1 << class)
+	whole := datatype.AlignedBytes(size)
 	return &Buffer{B: whole[:n], whole: whole, class: class}
 }
 
