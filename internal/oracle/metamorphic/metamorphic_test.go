@@ -15,6 +15,8 @@ import (
 	"azulejo/array"
 	"azulejo/schema"
 	"azulejo/vfs"
+	"azulejo/vfs/bucket"
+	"azulejo/vfs/faultfs"
 	"azulejo/vfs/file"
 	"azulejo/vfs/mem"
 )
@@ -22,7 +24,7 @@ import (
 var (
 	cases = flag.Int("metamorphic.cases", 1500, "random arrays")
 	seed  = flag.Uint64("metamorphic.seed", 1, "seed of the first random array; the others have those that follow")
-	limit = flag.Duration("metamorphic.time", 25*time.Second, "stop making arrays after this time")
+	limit = flag.Duration("metamorphic.time", 10*time.Second, "stop making arrays after this time")
 )
 
 // story is an array and what is done to it.
@@ -66,7 +68,10 @@ func (s *story) player(dir string) *player {
 	case c == 0 && s.simple&plainStore == 0:
 		p.fs, p.uri = vfs.FS(file.New()), filepath.Join(dir, fmt.Sprint("a", s.seed))
 	case c == 1 && s.simple&plainStore == 0:
-		p.fs, p.uri = newBucket(), "fake://b/x"
+		store := faultfs.NewStore()
+		o := store.Options()
+		o.PartBytes = 2000
+		p.fs, p.uri = bucket.New(store, o, "fake"), "fake://b/x"
 	default:
 		p.fs, p.uri = mem.New(), "mem://x"
 	}

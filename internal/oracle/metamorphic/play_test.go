@@ -387,7 +387,7 @@ func (p *player) consolidate(rng *rand.Rand, named bool) error {
 			o.Steps, o.MinFragments, o.MaxFragments = uint32(1+rng.IntN(3)), 2, uint32(2+rng.IntN(3))
 			o.SizeRatio = float32(rng.IntN(3)) / 2
 		}
-		if rng.IntN(4) == 0 {
+		if rng.IntN(4) == 0 && p.timesDiffer() {
 			o.MaxFragmentSize = uint64(3000 + rng.IntN(4000))
 		}
 	}
@@ -501,6 +501,9 @@ func (p *player) vacuum(rng *rand.Rand) error {
 	return nil
 }
 
+// errDropped is about fragments deleted that are not those that the model expects.
+var errDropped = errors.New("fragments deleted")
+
 // drop deletes fragments by time or name.
 func (p *player) drop(rng *rand.Rand, named bool) (err error) {
 	var gone, want []string
@@ -536,7 +539,7 @@ func (p *player) drop(rng *rand.Rand, named bool) (err error) {
 	slices.Sort(gone)
 	slices.Sort(want)
 	if !slices.Equal(gone, want) {
-		return fmt.Errorf("fragments deleted: %v, want %v", gone, want)
+		return fmt.Errorf("%w: %v, want %v", errDropped, gone, want)
 	}
 	for _, n := range gone {
 		delete(p.pieces, n)
