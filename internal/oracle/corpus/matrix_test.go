@@ -56,3 +56,18 @@ func TestSchemasThatLibtiledbTakes(t *testing.T) {
 		t.Errorf("libtiledb took only %d of %d schemas", taken, len(list))
 	}
 }
+
+// TestRandomGroups makes groups with random histories and compares members and metadata at several times, both ways.
+func TestRandomGroups(t *testing.T) {
+	env := launch.Python(t)
+	if err := launch.DependOn(filepath.Join("testdata", "python")); err != nil {
+		t.Fatal(err)
+	}
+	corpus, results, written := t.TempDir(), t.TempDir(), t.TempDir()
+	out, err := env.Script(nil, filepath.Join("testdata", "python", "group_random.py"), corpus, "25", strings.Split(*seeds, ",")[0]).Run(t.Context())
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.Stdout)
+	}
+	judge(t, env, perform(t, "read", corpus, results), "compare.py", "check", corpus, results)
+	judge(t, env, perform(t, "replay", corpus, written), "rerun.py", corpus, "--written", written)
+}
