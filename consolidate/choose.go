@@ -17,6 +17,8 @@ type candidates struct {
 	infos []array.FragmentInfo
 	// anterior is what the fragments before the interval cover together; nil when sparse or when there are none.
 	anterior []schema.Range
+	// straddling are the fragments that reach out of the interval, which no step takes but which hide others or are hidden.
+	straddling []array.FragmentInfo
 }
 
 // newCandidates sorts the fragments of a snapshot into those in the interval and those before it.
@@ -34,6 +36,8 @@ func newCandidates(s *schema.Array, infos []array.FragmentInfo, at array.Interva
 			c.infos = append(c.infos, info)
 		case c.grid != nil && info.End < at.Start:
 			c.anterior = c.union(c.anterior, info.NonEmptyDomain)
+		case c.grid != nil && info.Start <= at.End:
+			c.straddling = append(c.straddling, info)
 		}
 	}
 	return c, nil
@@ -138,6 +142,12 @@ func (c *candidates) mergeable(i, j int, union []schema.Range, amplification flo
 	}
 	for k := range i {
 		if c.overlap(union, c.infos[k].NonEmptyDomain) {
+			return false
+		}
+	}
+	// libtiledb does not look at these, and loses what they have.
+	for _, s := range c.straddling {
+		if s.Start <= c.infos[j].Start && c.overlap(union, s.NonEmptyDomain) {
 			return false
 		}
 	}

@@ -107,7 +107,7 @@ func newSpec(rng *rand.Rand, simple int) *spec {
 		s.Attributes = append(s.Attributes, sp.first[i].Attribute)
 	}
 	if simple&noKey == 0 && rng.IntN(8) == 0 {
-		sp.key, _ = filter.NewKey([]byte("0123456789abcdef0123456789abcdef"))
+		sp.key, _ = filter.NewKey([]byte(keyText))
 	}
 	if s.CellOrder == schema.Hilbert {
 		sp.curve, _ = schema.NewCurve(&s.Domain)
@@ -310,6 +310,9 @@ func randomPipeline(rng *rand.Rand, t datatype.Type, isVar bool) filter.Pipeline
 	}
 	return p
 }
+
+// keyText is the key of arrays that are encrypted.
+const keyText = "0123456789abcdef0123456789abcdef"
 
 // point is the places of a cell.
 type point [4]int
