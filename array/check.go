@@ -220,7 +220,7 @@ func (c *checker) checkMetadata(ctx context.Context, _ *directory) error {
 		}
 		err := c.file(ctx, uri, func(content []byte) error {
 			if ext(e.Name) == vacuumExt {
-				_, err := format.DecodeLines(content)
+				_, err := format.DecodePaths(content)
 				return err
 			}
 			plain, err := format.Decrypt(c.key, content)
@@ -243,7 +243,7 @@ func (c *checker) checkCommit(name string) func(content []byte) error {
 	case writeExt, okExt:
 		return func([]byte) error { return nil }
 	case vacuumExt, ignoreExt:
-		return func(content []byte) error { _, err := format.DecodeLines(content); return err }
+		return func(content []byte) error { _, err := format.DecodePaths(content); return err }
 	case deleteExt, updateExt:
 		return func(content []byte) error { _, err := decodeDelete(c.key, name, content); return err }
 	case consolidatedExt:

@@ -258,7 +258,7 @@ func (d *directory) lines(ctx context.Context, path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines, err := format.DecodeLines(content)
+	lines, err := format.DecodePaths(content)
 	return lines, format.WithURI(err, uri)
 }
 

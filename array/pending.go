@@ -68,18 +68,23 @@ func (d *directory) pending(ctx context.Context) ([]Pending, error) {
 		if !ok || e.Dir {
 			continue
 		}
-		lines, err := d.lines(ctx, e.Name)
+		uri := vfs.Join(d.uri, e.Name)
+		content, err := vfs.ReadAll(ctx, d.fs, uri)
 		if errors.Is(err, vfs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
+		lines, err := format.DecodeLines(content)
+		if err != nil {
+			return nil, format.WithURI(err, uri)
+		}
 		p := Pending{Path: e.Name, Fragment: name}
 		if len(lines) > 0 {
 			millis, err := strconv.ParseInt(lines[0], 10, 64)
 			if err != nil {
-				return nil, &format.Error{URI: vfs.Join(d.uri, e.Name), Field: "time", Err: format.ErrCorrupt}
+				return nil, &format.Error{URI: uri, Field: "time", Err: format.ErrCorrupt}
 			}
 			p.Since, p.Hidden = time.UnixMilli(millis), lines[1:]
 		}

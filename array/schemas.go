@@ -20,7 +20,8 @@ func (a *Array) SchemaOf(ctx context.Context, name string) (*schema.Array, error
 		return a.Schema, nil
 	}
 	if _, err := format.ParseName(name); err != nil && name != oldSchemaFile {
-		return nil, classify(err)
+		// Who names the schema adds its own URI.
+		return nil, &format.Error{Field: "schema name", Err: err}
 	}
 	uri := a.dir.schemaURI(name)
 	kept := a.Kept()

@@ -63,6 +63,9 @@ func DecodeConsolidatedCommits(file []byte) ([]ConsolidatedCommit, error) {
 		}
 		c := ConsolidatedCommit{Path: string(r.Bytes("path", uint64(n)))}
 		r.U8("new line")
+		if err := checkNamed(c.Path); err != nil {
+			r.Fail("path", err)
+		}
 		switch {
 		case HasCondition(c.Path):
 			c.Condition = r.Bytes("condition", r.U64("condition size"))

@@ -45,5 +45,28 @@ func DecodeLines(file []byte) ([]string, error) {
 	return lines, nil
 }
 
+// DecodePaths returns the lines of a vacuum or ignore file, whose last parts are timestamped names with or without an
+// extension. Old ones are absolute URIs.
+func DecodePaths(file []byte) ([]string, error) {
+	lines, err := DecodeLines(file)
+	off := 0
+	for _, l := range lines {
+		if err := checkNamed(l); err != nil {
+			return nil, &Error{Offset: int64(off), Field: "lines", Err: err}
+		}
+		off += len(l) + 1
+	}
+	return lines, err
+}
+
+// checkNamed reports whether the last part of a path is a timestamped name, with or without an extension.
+func checkNamed(p string) error {
+	base := strings.TrimRight(p, "/")
+	base = base[strings.LastIndexByte(base, '/')+1:]
+	name, _, _ := strings.Cut(base, ".")
+	_, err := ParseName(name)
+	return err
+}
+
 // badPath is the cause of an error about a path that a list of paths cannot hold.
 func badPath(p string) error { return fmt.Errorf("%w: path %q", ErrCorrupt, p) }

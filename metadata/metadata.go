@@ -106,7 +106,7 @@ func hide(ctx context.Context, fs vfs.FS, uri string, hidden map[string]bool) er
 	if err != nil {
 		return err
 	}
-	paths, err := format.DecodeLines(content)
+	paths, err := format.DecodePaths(content)
 	if err != nil {
 		return format.WithURI(err, uri)
 	}

@@ -27,6 +27,9 @@ type question struct {
 	parts bool
 }
 
+// errAnswer is an answer that is not the model's.
+var errAnswer = errors.New("wrong answer")
+
 // ask reads the array at some time in some way, and its metadata, and compares both with the model.
 func (p *player) ask(rng *rand.Rand) error {
 	p.asked++
@@ -170,7 +173,7 @@ func (p *player) judge(q *question, got, want []string) error {
 			y = want[i]
 		}
 		if x != y {
-			return fmt.Errorf("%d cells, want %d; cell %d is %s, want %s", len(got), len(want), i, x, y)
+			return fmt.Errorf("%w: %d cells, want %d; cell %d is %s, want %s", errAnswer, len(got), len(want), i, x, y)
 		}
 	}
 }
@@ -380,7 +383,7 @@ func (p *player) compareRest(at array.Interval) error {
 		got[e.Key] = string(e.Value)
 	}
 	if want := p.noted(at); fmt.Sprint(got) != fmt.Sprint(want) {
-		return fmt.Errorf("metadata in %v: %v, want %v", short(at), got, want)
+		return fmt.Errorf("%w: metadata in %v: %v, want %v", errAnswer, short(at), got, want)
 	}
 	if p.schema.EnumerationNames != nil {
 		e, err := a.Enumeration(p.ctx, "colours")
@@ -388,7 +391,7 @@ func (p *player) compareRest(at array.Interval) error {
 			return err
 		}
 		if want := p.shapeAt(at.End).colours; e.Len() != want || string(e.Data) != string(labels(want).Data) {
-			return fmt.Errorf("%d labels in %v, want %d", e.Len(), short(at), want)
+			return fmt.Errorf("%w: %d labels in %v, want %d", errAnswer, e.Len(), short(at), want)
 		}
 	}
 	for _, d := range p.deletes {
@@ -408,7 +411,7 @@ func (p *player) compareRest(at array.Interval) error {
 		}
 	}
 	if n := datatype.View[uint64](res.Columns[0].Data)[0]; n != want {
-		return fmt.Errorf("count in %v is %d, want %d", short(at), n, want)
+		return fmt.Errorf("%w: count in %v is %d, want %d", errAnswer, short(at), n, want)
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ const (
 	plainReads
 	noKey
 	allSimple
+	// checkedFilters gives every pipeline a checksum; it is none of the simplifications.
+	checkedFilters = allSimple
 )
 
 // dimension is an axis of n places, numbered from 0, at which there are coordinates.
@@ -103,7 +105,20 @@ func newSpec(rng *rand.Rand, simple int) *spec {
 	if rng.IntN(3) == 0 {
 		sp.addColours(rng)
 	}
+	if simple&checkedFilters != 0 {
+		for _, p := range []*filter.Pipeline{&s.CoordsFilters, &s.OffsetsFilters, &s.ValidityFilters} {
+			addChecksum(p)
+		}
+		for i := range s.Domain.Dimensions {
+			if d := &s.Domain.Dimensions[i]; len(d.Filters.Filters) > 0 {
+				addChecksum(&d.Filters)
+			}
+		}
+	}
 	for i := range sp.first {
+		if simple&checkedFilters != 0 {
+			addChecksum(&sp.first[i].Filters)
+		}
 		s.Attributes = append(s.Attributes, sp.first[i].Attribute)
 	}
 	if simple&noKey == 0 && rng.IntN(8) == 0 {
@@ -251,6 +266,9 @@ func newAttribute(rng *rand.Rand, name string, simple int) attribute {
 	}
 	if simple&plainFilters == 0 {
 		a.Filters = randomPipeline(rng, t, n == datatype.VarNum)
+	}
+	if simple&checkedFilters != 0 {
+		addChecksum(&a.Filters)
 	}
 	return a
 }
