@@ -4,7 +4,7 @@
 //
 // Consolidation adds files and hides what they replace; readers in flight notice nothing. Vacuum removes what is hidden:
 // snapshots opened before lose their files. Whatever breaks, and wherever, an array reads as before the call or as after
-// it. Only one consolidation of an array should run at a time: of two at once each is right, but both do all the work.
+// it. Of two consolidations of the same fragments at once one may give way (ErrBusy), or both do all the work.
 package consolidate
 
 import (

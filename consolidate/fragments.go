@@ -18,7 +18,8 @@ import (
 // every version of every cell with its time, so that what was written before can still be looked at, and deletes with
 // theirs. The fragments merged are hidden, not removed; Vacuum does that.
 //
-// The error wraps ErrInvalid for options that do not fit, array.ErrUnsupported for arrays of old versions.
+// The error wraps ErrInvalid for options that do not fit, ErrBusy when another consolidation replaces the same fragments,
+// array.ErrUnsupported for arrays of old versions.
 func Fragments(ctx context.Context, fs vfs.FS, uri string, o Options) ([]string, error) {
 	o, err := o.settled()
 	if err != nil {
@@ -159,6 +160,9 @@ func (j *job) begin(ctx context.Context, domain []schema.Range) (*fragment.Write
 	if p != nil {
 		j.announced = append(j.announced, p)
 	}
+	if err == nil && len(j.announced) == 1 {
+		err = j.alone(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -201,6 +205,9 @@ func (j *job) publish(ctx context.Context) ([]string, error) {
 	fs, uri := j.a.FS, j.a.URI
 	if len(j.announced) == 0 {
 		return nil, j.hide(ctx)
+	}
+	if err := j.unreplaced(ctx); err != nil {
+		return nil, errors.Join(err, j.abort(ctx))
 	}
 	names := make([]string, len(j.announced))
 	for i, p := range j.announced {
