@@ -17,15 +17,16 @@ func ArrayMeta(ctx context.Context, fs vfs.FS, uri string, o Options) error {
 	if err != nil {
 		return err
 	}
-	return metadata.Consolidate(ctx, fs, vfs.Join(uri, metadata.Folder), a.At, o.Key, func(name string) string {
-		return "/" + metadata.Folder + "/" + name
-	})
+	return metadata.Consolidate(ctx, fs, vfs.Join(uri, metadata.Folder), a.At, o.Key, arrayMetaPath)
 }
 
+// arrayMetaPath returns how a vacuum file calls a metadata file of an array.
+func arrayMetaPath(name string) string { return "/" + metadata.Folder + "/" + name }
+
 // vacuumArrayMeta removes the metadata files that were merged.
-func vacuumArrayMeta(ctx context.Context, fs vfs.FS, uri string) error {
+func vacuumArrayMeta(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error {
 	if exists, err := array.Exists(ctx, fs, uri); err != nil || !exists {
 		return errors.Join(err, fmt.Errorf("vacuum %s: %w", uri, array.ErrNotFound))
 	}
-	return metadata.Vacuum(ctx, fs, vfs.Join(uri, metadata.Folder))
+	return metadata.Vacuum(ctx, fs, vfs.Join(uri, metadata.Folder), due.in(metadata.Folder))
 }

@@ -31,6 +31,7 @@ const commitsVersion = 12
 
 // Commits merges all commits of the array at a URI into one consolidated commits file: those of fragments by name, those
 // of deletes with their content (format_spec/consolidated_commits_file.md). It does nothing when one file holds them all.
+// Commits of fragments that vacuum files hide stay as they are: a vacuum at the same time may be about to remove them.
 func Commits(ctx context.Context, fs vfs.FS, uri string, o Options) error {
 	a, err := array.Open(ctx, fs, uri, array.Latest(), array.ForWriting(), array.WithKey(o.Key))
 	if err != nil {
@@ -49,7 +50,7 @@ func Commits(ctx context.Context, fs vfs.FS, uri string, o Options) error {
 	for _, c := range merged {
 		held[c.Path] = true
 	}
-	for _, p := range list.Single {
+	for _, p := range countingCommits(list) {
 		if !held[p] {
 			merged = append(merged, format.ConsolidatedCommit{Path: p})
 		}
@@ -65,6 +66,17 @@ func Commits(ctx context.Context, fs vfs.FS, uri string, o Options) error {
 		}
 	}
 	return writeCommits(ctx, fs, a.URI, merged)
+}
+
+// countingCommits returns the commits with a file of their own, without those of fragments that others have replaced.
+func countingCommits(list *array.Commits) []string {
+	replaced := map[string]bool{}
+	for _, v := range list.Vacuums {
+		for _, name := range v.Fragments {
+			replaced[name] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(list.Single), func(p string) bool { return replaced[stem(p)] && !format.HasCondition(p) })
 }
 
 // writeCommits writes a consolidated commits file, named after the time from its first to its last commit.
@@ -141,7 +153,7 @@ func holdsAll(list *array.Commits) *array.ConsolidatedFile {
 
 // vacuumCommits removes the commit files that consolidated ones hold, and the consolidated and ignore files that are of
 // no use once one file holds everything.
-func vacuumCommits(ctx context.Context, fs vfs.FS, uri string) error {
+func vacuumCommits(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error {
 	list, err := array.ListCommits(ctx, fs, uri)
 	if err != nil {
 		return err
@@ -152,22 +164,33 @@ func vacuumCommits(ctx context.Context, fs vfs.FS, uri string) error {
 	}
 	var old []string
 	for _, p := range list.Single {
-		if held[p] {
+		if held[p] && due(p) {
 			old = append(old, p)
 		}
 	}
 	// The ignore files go last: they may hide what the other consolidated files hold.
+	var ignores []string
 	if all := holdsAll(list); all != nil {
+		others := 0
 		for _, f := range list.Files {
-			if f.Path != all.Path {
+			if f.Path == all.Path {
+				continue
+			}
+			if others++; due(f.Path) {
 				old = append(old, f.Path)
+				others--
+			}
+		}
+		for _, path := range list.IgnoreFiles {
+			if due(path) && others == 0 {
+				ignores = append(ignores, path)
 			}
 		}
 	}
-	if err := removeAll(ctx, fs, uri, old); err != nil || holdsAll(list) == nil {
+	if err := removeAll(ctx, fs, uri, old); err != nil {
 		return err
 	}
-	return removeAll(ctx, fs, uri, list.IgnoreFiles)
+	return removeAll(ctx, fs, uri, ignores)
 }
 
 // removeAll removes paths of an array, several at a time.

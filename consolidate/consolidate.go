@@ -78,17 +78,22 @@ func Run(ctx context.Context, fs vfs.FS, uri string, m Mode, o Options) error {
 // Vacuum removes from the array or group at a URI what consolidation in one mode replaced. Snapshots that were opened
 // before may lose files. Doing it again after it broke off finishes it.
 func Vacuum(ctx context.Context, fs vfs.FS, uri string, m Mode) error {
+	return vacuum(ctx, fs, vfs.Trim(uri), m, func(string) bool { return true })
+}
+
+// vacuum is Vacuum of what is due.
+func vacuum(ctx context.Context, fs vfs.FS, uri string, m Mode, due dueFunc) error {
 	switch m {
 	case ModeFragments:
-		return vacuumFragments(ctx, fs, vfs.Trim(uri))
+		return vacuumFragments(ctx, fs, uri, due)
 	case ModeCommits:
-		return vacuumCommits(ctx, fs, vfs.Trim(uri))
+		return vacuumCommits(ctx, fs, uri, due)
 	case ModeFragmentMeta:
-		return vacuumFragmentMeta(ctx, fs, vfs.Trim(uri))
+		return vacuumFragmentMeta(ctx, fs, uri, due)
 	case ModeArrayMeta:
-		return vacuumArrayMeta(ctx, fs, vfs.Trim(uri))
+		return vacuumArrayMeta(ctx, fs, uri, due)
 	case ModeGroupMeta:
-		return vacuumGroupMeta(ctx, fs, vfs.Trim(uri))
+		return vacuumGroupMeta(ctx, fs, uri, due)
 	}
 	return fmt.Errorf("%w: %v", ErrInvalid, m)
 }

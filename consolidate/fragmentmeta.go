@@ -62,7 +62,7 @@ func FragmentMeta(ctx context.Context, fs vfs.FS, uri string, o Options) error {
 }
 
 // vacuumFragmentMeta removes all consolidated fragment metadata files but those of the latest time.
-func vacuumFragmentMeta(ctx context.Context, fs vfs.FS, uri string) error {
+func vacuumFragmentMeta(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error {
 	entries, err := fs.List(ctx, vfs.Join(uri, fragmentMetaFolder))
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func vacuumFragmentMeta(ctx context.Context, fs vfs.FS, uri string) error {
 	}
 	var old []string
 	for path, end := range ends {
-		if end != latest {
+		if end != latest && due(path) {
 			old = append(old, path)
 		}
 	}

@@ -19,18 +19,22 @@ func GroupMeta(ctx context.Context, fs vfs.FS, uri string, o Options) error {
 	if err != nil {
 		return err
 	}
+	return metadata.Consolidate(ctx, fs, vfs.Join(uri, metadata.Folder), g.At, o.Key, groupMetaPath(uri))
+}
+
+// groupMetaPath returns how a vacuum file calls the metadata files of a group.
+func groupMetaPath(uri string) func(name string) string {
 	dir := vfs.Join(uri, metadata.Folder)
-	absolute := dir
 	if strings.HasPrefix(dir, "/") {
-		absolute = "file://" + dir
+		dir = "file://" + dir
 	}
-	return metadata.Consolidate(ctx, fs, dir, g.At, o.Key, func(name string) string { return vfs.Join(absolute, name) })
+	return func(name string) string { return vfs.Join(dir, name) }
 }
 
 // vacuumGroupMeta removes the metadata files that were merged.
-func vacuumGroupMeta(ctx context.Context, fs vfs.FS, uri string) error {
+func vacuumGroupMeta(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error {
 	if exists, err := group.Exists(ctx, fs, uri); err != nil || !exists {
 		return errors.Join(err, fmt.Errorf("vacuum %s: %w", uri, group.ErrNotFound))
 	}
-	return metadata.Vacuum(ctx, fs, vfs.Join(uri, metadata.Folder))
+	return metadata.Vacuum(ctx, fs, vfs.Join(uri, metadata.Folder), due.in(metadata.Folder))
 }

@@ -2,6 +2,7 @@ package consolidate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"azulejo/array"
@@ -41,15 +42,25 @@ func listRecovered(ctx context.Context, fs vfs.FS, uri string) (*array.Commits, 
 	return list, nil
 }
 
+// dueFunc says of a file by its path relative to the array or group whether its time to be removed has come. It is asked
+// once about each file that is of no use any more: commits, merged files, and vacuum files, which stand for what they list.
+type dueFunc func(path string) bool
+
+// in is the function for names in a folder.
+func (f dueFunc) in(folder string) func(name string) bool {
+	return func(name string) bool { return f(folder + "/" + name) }
+}
+
 // vacuumFragments removes the fragments that vacuum files list and then those. A fragment's commit goes first, so that no
 // half of it is ever read; one that stands in a consolidated commits file is listed in an ignore file before. Folders that
 // an earlier try left without a commit go too.
-func vacuumFragments(ctx context.Context, fs vfs.FS, uri string) error {
+func vacuumFragments(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error {
 	list, err := listRecovered(ctx, fs, uri)
 	if err != nil {
 		return err
 	}
 	hidden := map[string]bool{}
+	list.Vacuums = slices.DeleteFunc(list.Vacuums, func(v array.VacuumFile) bool { return !due(v.Path) })
 	for _, v := range list.Vacuums {
 		for _, name := range v.Fragments {
 			hidden[name] = true
