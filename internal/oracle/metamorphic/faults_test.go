@@ -150,21 +150,26 @@ func (f *faulter) break1(o op, from, after *player, plan faultfs.Plan) error {
 		if ok, err := array.Exists(p.ctx, left, uri); err != nil || !ok {
 			continue
 		}
-		found = uri
 		var errs []error
-		m = nil
+		var matched *model
 		for _, c := range candidates {
 			q := from.on(left)
 			q.model, q.uri = c.clone(), uri
 			if err := q.askAll(f.rng, f.times(o, q)...); err == nil {
-				m = c
+				matched = c
 				break
 			} else {
 				errs = append(errs, err)
 			}
 		}
-		if m == nil {
-			return fmt.Errorf("%s (%v): neither before nor after: %w", uri, opErr, errors.Join(errs...))
+		all := errors.Join(errs...)
+		switch {
+		case matched != nil:
+			found, m = uri, matched
+		case o.kind == opCopy && uri != from.uri && !errors.Is(all, errAnswer) && found != "":
+			// The rest of a copy that broke off is no array that can be read.
+		default:
+			return fmt.Errorf("%s (%v): neither before nor after: %w", uri, opErr, all)
 		}
 	}
 	if found == "" {
