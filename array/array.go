@@ -25,6 +25,7 @@ import (
 	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/fragment"
+	"azulejo/internal/cache"
 	"azulejo/metadata"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -111,7 +112,9 @@ type Array struct {
 	// not loaded.
 	Schema *schema.Array
 
-	cache     *Cache
+	cache *Cache
+	// own makes the cache of cells at first use; nil when a cache was given.
+	own       func() *cache.Cache
 	key       *filter.Key
 	dir       *directory
 	fragments []*fragment.Reader

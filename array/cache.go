@@ -29,5 +29,17 @@ func (c *Cache) shared() *cache.Cache {
 	return c.kept
 }
 
-// Kept returns the cache that the array was opened with, nil for none, for readers of its tiles.
+// Kept returns the cache that the array was opened with, nil for none.
 func (a *Array) Kept() *cache.Cache { return a.cache.shared() }
+
+// ownRoom is the size of the cache of an open array that was given none. Cells can have half of it.
+const ownRoom = 64 << 20
+
+// OwnCells returns a cache for cells that lives as long as the array, for queries of it that overlap; nil when the array was
+// opened with a cache, even with one that keeps nothing.
+func (a *Array) OwnCells() *cache.Cache {
+	if a.own == nil {
+		return nil
+	}
+	return a.own()
+}

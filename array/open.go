@@ -46,8 +46,9 @@ type options struct {
 // Option changes what Open does. Create, Evolve and Check take WithKey only.
 type Option func(*options)
 
-// WithCache makes Open take schemas and footers from the cache and put new ones in. All users of a cache must use the
-// same vfs.FS.
+// WithCache makes Open take schemas and footers from the cache and put new ones in, and queries keep cells there that are
+// read again. All users of a cache must use the same vfs.FS. Without it an open array keeps up to 32 MiB of such cells for
+// its own queries, those with a budget left out.
 func WithCache(c *Cache) Option { return func(o *options) { o.cache = c } }
 
 // WithKey gives the key of an encrypted array; Create makes the array with it. Nil means not encrypted.
@@ -95,6 +96,9 @@ func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Optio
 func open(ctx context.Context, fs vfs.FS, uri string, at Interval, o *options) (*Array, error) {
 	reading := !o.writing && !o.schemaOnly
 	a := &Array{FS: fs, URI: vfs.Trim(uri), At: at.Resolve(), cache: o.cache, key: o.key}
+	if o.cache == nil {
+		a.own = sync.OnceValue(func() *cache.Cache { return cache.New(ownRoom) })
+	}
 	var err error
 	if a.dir, err = readDirectory(ctx, fs, a.URI, reading); err != nil {
 		return nil, err

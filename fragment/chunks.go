@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"azulejo/filter"
 	"azulejo/format"
@@ -105,7 +106,7 @@ func (f *Field) chunks(ctx context.Context, files *Files, tile uint64, kind form
 		return err
 	}
 	// Before version 11 a cell may lie in two chunks.
-	if f.r.footer.Version >= wholeCellsVersion && c.sparing(file, n) {
+	if f.r.footer.Version >= wholeCellsVersion && (c.chunks != nil && isNear(file) || c.sparing(file, n)) {
 		return c.some(ctx, file, int64(off), int64(n))
 	}
 	disk, err := f.fetch(ctx, files, kind, off, n)
@@ -130,7 +131,7 @@ type chunkJob struct {
 	sink   Sink
 	// chunks are all of the tile's as far as they are known from the cache.
 	chunks []chunkAt
-	// scratch and disk are memory for one chunk.
+	// scratch is memory for one chunk, disk for neighbouring filtered ones.
 	scratch, disk *pool.Buffer
 }
 
@@ -196,8 +197,7 @@ func (c *chunkJob) room(b **pool.Buffer, n int) ([]byte, error) {
 
 // sparing tells whether so little of a tile of n filtered bytes is wanted that looking for its chunks pays.
 func (c *chunkJob) sparing(file vfs.File, n uint64) bool {
-	small, ok := file.(SmallReads)
-	if !ok || n < 64<<10 || !small.SmallReads() {
+	if n < 64<<10 || !isNear(file) {
 		return false
 	}
 	cells := 0
@@ -205,6 +205,12 @@ func (c *chunkJob) sparing(file vfs.File, n uint64) bool {
 		cells += run.Hi - run.Lo
 	}
 	return cells < c.cells/16
+}
+
+// isNear reports whether small reads of a file are better than large ones in vain.
+func isNear(file vfs.File) bool {
+	small, ok := file.(SmallReads)
+	return ok && small.SmallReads()
 }
 
 // holds reports whether some of the cells from lo to hi are wanted. Calls must go up.
@@ -283,7 +289,7 @@ func (c *chunkJob) deliver(chunk, lo, hi int, unfilter func(dst []byte) error) e
 		return err
 	}
 	if key := c.key(chunk); chunk != noChunk && c.files.keeper.wants(key, n) {
-		c.files.keeper.put(key, clone(dst), n)
+		c.files.keeper.put(key, slices.Clone(dst), n)
 	}
 	if !placed {
 		c.sink.Take(lo, hi, dst)
@@ -308,28 +314,51 @@ func (c *chunkJob) some(ctx context.Context, file vfs.File, off, n int64) error 
 		}
 		c.files.keeper.put(key, c.chunks, chunkAtBytes*len(c.chunks))
 	}
-	fetch := func(i int, chunk chunkAt, lo int) (more bool, err error) {
+	if c.chunks != nil {
+		return c.listed(ctx, file, off)
+	}
+	return c.walk(ctx, file, off, n, func(i int, chunk chunkAt, lo int) (more bool, err error) {
 		if !c.holds(lo, chunk.hi) {
 			return len(c.wanted) > 0, nil
 		}
-		if v, ok := c.files.keeper.get(c.key(i)); ok {
-			c.hand(lo, chunk.hi, v.([]byte))
-		} else if err := c.one(ctx, file, off, i, lo, chunk); err != nil {
+		if err := c.fetch(ctx, file, off, []chunkAt{chunk}, i, lo); err != nil {
 			return false, err
 		}
 		return chunk.hi < c.wanted[len(c.wanted)-1].Hi, nil
+	})
+}
+
+// listed fetches the wanted chunks of the tile at off, whose chunks are known, those that lie side by side by one read.
+func (c *chunkJob) listed(ctx context.Context, file vfs.File, off int64) error {
+	lo, first, firstLo := 0, -1, 0
+	flush := func(to int) error {
+		if first < 0 {
+			return nil
+		}
+		from := first
+		first = -1
+		return c.fetch(ctx, file, off, c.chunks[from:to], from, firstLo)
 	}
-	if c.chunks == nil {
-		return c.walk(ctx, file, off, n, fetch)
-	}
-	lo := 0
 	for i, chunk := range c.chunks {
-		if more, err := fetch(i, chunk, lo); err != nil || !more {
-			return err
+		var cells any
+		wanted := c.holds(lo, chunk.hi)
+		if wanted {
+			cells, _ = c.files.keeper.get(c.key(i))
+		}
+		if !wanted || cells != nil || first >= 0 && chunk.at-c.chunks[first].at > readRun {
+			if err := flush(i); err != nil {
+				return err
+			}
+		}
+		switch {
+		case cells != nil:
+			c.hand(lo, chunk.hi, cells.([]byte))
+		case wanted && first < 0:
+			first, firstLo = i, lo
 		}
 		lo = chunk.hi
 	}
-	return fmt.Errorf("%w: the chunks end at cell %d of %d", ErrCorrupt, lo, c.cells)
+	return flush(len(c.chunks))
 }
 
 // walk reads the sizes of one chunk after the other from the file and calls do with its number, its place and its first
@@ -367,15 +396,26 @@ func (c *chunkJob) walk(ctx context.Context, file vfs.File, off, n int64, do fun
 	return nil
 }
 
-// one fetches a single chunk of the tile at off and unfilters it as a tile of its own.
-func (c *chunkJob) one(ctx context.Context, file vfs.File, off int64, i, lo int, chunk chunkAt) error {
-	disk, err := c.room(&c.disk, 8+int(chunk.filtered))
+// fetch fetches chunks that lie side by side in the tile at off, the first of which has that number and first cell, and
+// unfilters each as a tile of its own: the number of its chunks, one, is put where the bytes before it were.
+func (c *chunkJob) fetch(ctx context.Context, file vfs.File, off int64, chunks []chunkAt, first, lo int) error {
+	const count = 8
+	start, last := chunks[0].at, chunks[len(chunks)-1]
+	disk, err := c.room(&c.disk, count+int(last.at+last.filtered-start))
 	if err != nil {
 		return err
 	}
-	binary.LittleEndian.PutUint64(disk, 1)
-	if err := file.ReadAt(ctx, disk[8:], off+chunk.at); err != nil {
+	if err := file.ReadAt(ctx, disk[count:], off+start); err != nil {
 		return err
 	}
-	return c.deliver(i, lo, chunk.hi, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+	for i, chunk := range chunks {
+		at := chunk.at - start
+		tile := disk[at : at+count+chunk.filtered]
+		binary.LittleEndian.PutUint64(tile, 1)
+		if err := c.deliver(first+i, lo, chunk.hi, func(dst []byte) error { return c.codec.Reverse(dst, tile) }); err != nil {
+			return err
+		}
+		lo = chunk.hi
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package fragment
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"azulejo/format"
@@ -85,14 +86,6 @@ func (f *Field) kept(files *Files, tile uint64, parts Parts) *Tile {
 func (f *Field) keep(files *Files, tile uint64, parts Parts, t *Tile) {
 	key, n := f.tileKey(tile, parts), len(t.Data)+8*len(t.Offsets)+len(t.Validity)
 	if files.keeper.wants(key, n) {
-		files.keeper.put(key, &keptTile{t.Cells, clone(t.Data), clone(t.Offsets), clone(t.Validity)}, n)
+		files.keeper.put(key, &keptTile{t.Cells, slices.Clone(t.Data), slices.Clone(t.Offsets), slices.Clone(t.Validity)}, n)
 	}
-}
-
-// clone returns a copy, of nothing nothing.
-func clone[T any](s []T) []T {
-	if s == nil {
-		return nil
-	}
-	return append(make([]T, 0, len(s)), s...)
 }

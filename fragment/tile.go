@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"azulejo/datatype"
 	"azulejo/filter"
@@ -345,7 +346,7 @@ func (f *Field) ReadInto(ctx context.Context, files *Files, kind format.FileKind
 				err = codec.Reverse(room, disk.B[off-start:][:size])
 			}
 			if key := f.chunkKey(kind, tiles[i], wholeTile); err == nil && files.keeper.wants(key, len(room)) {
-				files.keeper.put(key, clone(room), len(room))
+				files.keeper.put(key, slices.Clone(room), len(room))
 			}
 			if err != nil {
 				err = f.tileError(tiles[i], err)

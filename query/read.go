@@ -77,7 +77,11 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 		r.threads = runtime.GOMAXPROCS(0)
 	}
 	r.files.Budget = q.Budget
-	r.files.Keep(a.Kept())
+	kept := a.Kept()
+	if kept == nil && q.Budget == nil {
+		kept = a.OwnCells()
+	}
+	r.files.Keep(kept)
 	if err := r.checkLayout(); err != nil {
 		return nil, err
 	}

@@ -319,45 +319,74 @@ func cutLinear(out *[]schema.Box, fixed schema.Box, sizes []uint64, slowFirst []
 	emit(last, last, 0, tailTo)
 }
 
-// spread cuts units in two until there is one for every thread, as far as they are large enough to be worth it.
+// spread cuts units in two, the longest first, until none is much longer than the share of a thread, as far as they are
+// long enough to be worth it. The length of a unit is the number of cells of the tile from its first to its last.
 func (p *densePlan) spread(units []denseUnit, threads int) []denseUnit {
-	const worth = 64 << 10
-	for len(units) < threads {
-		grown := false
-		for i := 0; i < len(units) && len(units) < threads; i++ {
-			u := &units[i]
-			if len(u.boxes) != 1 {
-				continue
+	const worth, each = 64 << 10, 4
+	if threads < 2 || len(units) >= each*threads {
+		return units
+	}
+	lengths, total := make([]uint64, len(units)), uint64(0)
+	for i := range units {
+		lengths[i] = p.length(&units[i])
+		total += lengths[i]
+	}
+	for len(units) < each*threads {
+		i := 0
+		for k, n := range lengths {
+			if n > lengths[i] {
+				i = k
 			}
-			b := u.boxes[0]
-			d := p.cellOrder[0]
-			for _, e := range p.cellOrder {
-				if b.hi[e] > b.lo[e] {
-					d = e
-					break
-				}
-			}
-			size := uint64(1)
-			for e := range b.lo {
-				size *= b.hi[e] - b.lo[e] + 1
-			}
-			if size < worth || b.hi[d] == b.lo[d] {
-				continue
-			}
-			mid := b.lo[d] + (b.hi[d]-b.lo[d])/2
-			left, right := b.sub(b.lo, b.hi), b.sub(b.lo, b.hi)
-			left.hi[d] = mid
-			right.lo[d] = mid + 1
-			right.dst += (mid + 1 - b.lo[d]) * b.strides[d]
-			u.boxes = []denseBox{left}
-			units = append(units, denseUnit{tile: u.tile, boxes: []denseBox{right}})
-			grown = true
 		}
-		if !grown {
+		if lengths[i] < worth || lengths[i] <= total/uint64(threads)*9/8 && len(units) >= threads {
 			break
 		}
+		rest, ok := p.halve(&units[i])
+		if !ok {
+			lengths[i] = 0 // and is not looked at again
+			continue
+		}
+		units = append(units, rest)
+		lengths[i] = p.length(&units[i])
+		lengths = append(lengths, p.length(&rest))
 	}
 	return units
+}
+
+// slowest returns the dimension along which the cells of a box lie furthest apart in the tile.
+func (p *densePlan) slowest(b *denseBox) int {
+	for _, d := range p.cellOrder {
+		if b.hi[d] > b.lo[d] {
+			return d
+		}
+	}
+	return p.cellOrder[0]
+}
+
+// length returns the number of cells of the tile from the first to the last of a unit's first box, about.
+func (p *densePlan) length(u *denseUnit) uint64 {
+	b := &u.boxes[0]
+	n, d := uint64(1), p.slowest(b)
+	for k := len(p.cellOrder) - 1; k >= 0 && p.cellOrder[k] != d; k-- {
+		n *= p.grid.Extent[p.cellOrder[k]]
+	}
+	return n * (b.hi[d] - b.lo[d] + 1)
+}
+
+// halve cuts off the second half of a unit of one box and returns it; false when it cannot be cut.
+func (p *densePlan) halve(u *denseUnit) (denseUnit, bool) {
+	b := u.boxes[0]
+	d := p.slowest(&b)
+	if len(u.boxes) != 1 || b.hi[d] == b.lo[d] {
+		return denseUnit{}, false
+	}
+	mid := b.lo[d] + (b.hi[d]-b.lo[d])/2
+	left, right := b.sub(b.lo, b.hi), b.sub(b.lo, b.hi)
+	left.hi[d] = mid
+	right.lo[d] = mid + 1
+	right.dst += (mid + 1 - b.lo[d]) * b.strides[d]
+	u.boxes = []denseBox{left}
+	return denseUnit{tile: u.tile, boxes: []denseBox{right}}, true
 }
 
 // sub returns the part of b from lo to hi, which lie in it, in new memory.

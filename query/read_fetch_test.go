@@ -11,6 +11,7 @@ import (
 	"azulejo/datatype"
 	"azulejo/filter"
 	"azulejo/fragment"
+	"azulejo/internal/pool"
 	"azulejo/schema"
 	"azulejo/vfs/countfs"
 	"azulejo/vfs/file"
@@ -29,10 +30,15 @@ type fetchWorld struct {
 
 func newFetchWorld(t *testing.T, kind schema.ArrayType, side, tile int) *fetchWorld {
 	t.Helper()
+	return newFetchWorldOf(t, kind, side, tile, 1000)
+}
+
+func newFetchWorldOf(t *testing.T, kind schema.ArrayType, side, tile int, capacity uint64) *fetchWorld {
+	t.Helper()
 	w := &fetchWorld{T: t, fs: countfs.New(file.New()), uri: t.TempDir() + "/a", side: side}
 	w.fs.Only = "a0.tdb"
 	w.schema = schema.New(kind)
-	w.schema.Capacity = 1000
+	w.schema.Capacity = capacity
 	last := int64(side - 1)
 	w.schema.Domain.Dimensions = []schema.Dimension{intDim("x", 0, last, int64(tile)), intDim("y", 0, last, int64(tile))}
 	v := schema.NewAttribute("v", datatype.Float64, 1)
@@ -172,6 +178,56 @@ func TestConditionsSkipTiles(t *testing.T) {
 		if kind == schema.Sparse && half.ReadBytes > all.ReadBytes*6/10 {
 			t.Errorf("%v: half the tiles can, and %+v; all: %+v", kind, half, all)
 		}
+	}
+}
+
+func TestFewCellsOfATileNeedFewChunks(t *testing.T) {
+	w := newFetchWorldOf(t, schema.Sparse, 200, 200, 20_000)
+	values := w.write(1, 0, 199, 0, 199) // 2 tiles of 160 kB in 3 chunks
+	for _, layout := range []schema.Layout{schema.RowMajor, schema.Unordered} {
+		q := &Read{Layout: layout, Fields: wants("v", "n", "x", "y"), Subarray: box(0, 0, 5, 7)}
+		var want []float64
+		q.Subarray.Ranges[0] = nil
+		for _, x := range []int{3, 10, 190} {
+			b := datatype.Bytes([]int64{int64(x)})
+			q.Subarray.Ranges[0] = append(q.Subarray.Ranges[0], schema.Range{Lo: b, Hi: b})
+			want = append(want, values[x*200+5:x*200+8]...)
+		}
+		if got, n := w.read(q); !bytes.Equal(got, datatype.Bytes(want)) || n.ReadBytes > 3*66<<10 {
+			t.Errorf("%v: %v instead of %v by %+v", layout, datatype.View[float64](got), want, n)
+		}
+	}
+}
+
+// A query finds the chunks that two queries before it read, in whatever part of the tile they are, without being given a
+// cache; a budget is for what a query holds, so that such queries keep nothing.
+func TestOneOpenArrayKeepsWhatIsReadAgain(t *testing.T) {
+	w := newFetchWorld(t, schema.Dense, 1024, 512)
+	values := w.write(1, 0, 1023, 0, 1023)
+	a, err := array.Open(context.Background(), w.fs, w.uri, array.Latest())
+	check(t, err)
+	window := func(x int64, budget *pool.Budget) countfs.Counts {
+		w.fs.Reset()
+		res, err := Run(context.Background(), a, &Read{Fields: wants("v"), Subarray: box(x, x+99, 0, 0), Budget: budget})
+		check(t, err)
+		if got := datatype.View[float64](res.Columns[0].Data); got[0] != values[x*1024] || got[99] != values[(x+99)*1024] {
+			t.Errorf("rows from %d: %v", x, got)
+		}
+		return w.fs.Reset()
+	}
+	for range 3 {
+		if n := window(100, pool.NewBudget(64<<20)); n.ReadBytes < 7*64<<10 {
+			t.Errorf("with a budget: %+v", n)
+		}
+	}
+	window(100, nil)
+	window(100, nil)
+	if n := window(100, nil); n != (countfs.Counts{}) {
+		t.Errorf("the third time: %+v", n)
+	}
+	// Three chunks more than those that are kept, by one read.
+	if n := window(150, nil); n.Reads != 1 || n.ReadBytes > 4*66<<10 {
+		t.Errorf("further on: %+v", n)
 	}
 }
 

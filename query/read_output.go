@@ -238,13 +238,6 @@ func fillCells(dst, cell []byte) {
 	if len(dst) == 0 || len(cell) == 0 {
 		return
 	}
-	if len(cell) == 1 {
-		b := cell[0]
-		for i := range dst {
-			dst[i] = b
-		}
-		return
-	}
 	n := copy(dst, cell)
 	for n < len(dst) {
 		n += copy(dst[n:], dst[:n])

@@ -3,7 +3,9 @@ package query
 import (
 	"bytes"
 	"context"
+	"math"
 	"math/bits"
+	"sort"
 
 	"azulejo/condition"
 	"azulejo/datatype"
@@ -114,32 +116,44 @@ func (run *slabRun) keepRanges(c *slabColumn, a *axis, i int, box schema.Range) 
 	}
 }
 
-// keepSpans clears mask where the key lies in none of several spans.
+// keepSpans clears mask where the key lies in none of several spans. Neighbours often lie in the same span, or between the
+// same two, so the last answer is tried first.
 func keepSpans(kind datatype.Kind, mask, data []byte, spans []span) {
 	const block = 512
 	var keys [block]uint64
 	width := kind.Size()
+	var same span
+	var in byte
 	for at := 0; at < len(mask); at += block {
 		n := min(block, len(mask)-at)
 		fillKeys(kind, keys[:n], data[at*width:(at+n)*width])
+		part := mask[at : at+n]
+		if at == 0 {
+			same, in = aroundKey(spans, keys[0])
+		}
 		for k, key := range keys[:n] {
-			mask[at+k] &= flag(inSpans(spans, key))
+			if key-same.lo > same.hi-same.lo {
+				same, in = aroundKey(spans, key)
+			}
+			part[k] &= in
 		}
 	}
 }
 
-// inSpans reports whether a key lies in one of sorted spans.
-func inSpans(spans []span, key uint64) bool {
-	lo, hi := 0, len(spans)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if spans[mid].hi < key {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
+// aroundKey returns the one of sorted spans that a key lies in and 1, or the gap around it and 0.
+func aroundKey(spans []span, key uint64) (span, byte) {
+	i := sort.Search(len(spans), func(i int) bool { return spans[i].hi >= key })
+	if i < len(spans) && spans[i].lo <= key {
+		return spans[i], 1
 	}
-	return lo < len(spans) && spans[lo].lo <= key
+	gap := span{0, math.MaxUint64}
+	if i > 0 {
+		gap.lo = spans[i-1].hi + 1
+	}
+	if i < len(spans) {
+		gap.hi = spans[i].lo - 1
+	}
+	return gap, 0
 }
 
 // chooseCondition evaluates the condition where the tile's statistics did not decide it.
@@ -329,7 +343,7 @@ func (run *slabRun) keepCut(columns []*slabColumn, i int) {
 	const block = 512
 	var keys, numbers [block]uint64
 	cut, end := run.slab.cut, run.base[i+1]
-	for at := run.base[i]; at < end; at += block {
+	for at := nextSet(run.mask[:end], run.base[i]); at < end; at = nextSet(run.mask[:end], at) {
 		n := min(block, end-at)
 		clear(numbers[:n])
 		for k, c := range columns {
@@ -339,7 +353,16 @@ func (run *slabRun) keepCut(columns []*slabColumn, i int) {
 		for k, v := range numbers[:n] {
 			mask[k] &= flag(cut.lo <= v && v <= cut.hi)
 		}
+		at += n
 	}
+}
+
+// nextSet returns the place of the first 1 of mask from a place on, or its length.
+func nextSet(mask []byte, from int) int {
+	if k := bytes.IndexByte(mask[from:], 1); k >= 0 {
+		return from + k
+	}
+	return len(mask)
 }
 
 // add adds to the numbers of cells, from cell at on, what the part says of them; keys is memory for as many.

@@ -231,11 +231,9 @@ func (run *slabRun) chosen() []uint32 {
 	}
 	out := make([]uint32, n)
 	k := 0
-	for i, m := range run.mask {
-		if m != 0 {
-			out[k] = uint32(i)
-			k++
-		}
+	for i := nextSet(run.mask, 0); i < len(run.mask); i = nextSet(run.mask, i+1) {
+		out[k] = uint32(i)
+		k++
 	}
 	return out
 }

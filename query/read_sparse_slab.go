@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"azulejo/datatype"
+	"azulejo/filter"
 	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/internal/pool"
@@ -183,9 +184,7 @@ func (run *slabRun) ones() ([]byte, error) {
 		return nil, err
 	}
 	run.lent = append(run.lent, l)
-	for i := range l.b.B {
-		l.b.B[i] = 1
-	}
+	fillCells(l.b.B, []byte{1})
 	return l.b.B, nil
 }
 
@@ -321,9 +320,12 @@ func (run *slabRun) readTiles(ctx context.Context, c *slabColumn, tiles []int) e
 		})
 	}
 	width := c.field.CellSize()
-	err := source.ReadInto(ctx, &run.files, format.FixedFile, numbers, func(k int) []byte {
-		return c.data[run.base[tiles[k]]*width : run.base[tiles[k]+1]*width]
-	})
+	whole, left, err := run.readFew(ctx, c, tiles, numbers)
+	if err == nil {
+		err = source.ReadInto(ctx, &run.files, format.FixedFile, left, func(k int) []byte {
+			return c.data[run.base[whole[k]]*width : run.base[whole[k]+1]*width]
+		})
+	}
 	if err != nil || !c.field.Nullable {
 		return err
 	}
@@ -337,6 +339,64 @@ func (run *slabRun) readTiles(ctx context.Context, c *slabColumn, tiles []int) e
 		return c.validity[run.base[tiles[k]]:run.base[tiles[k]+1]]
 	})
 }
+
+// fewRuns is the number of stretches of selected cells up to which only the chunks of a tile that hold them are read.
+const fewRuns = 16
+
+// readFew reads, of the tiles with few selected cells, the chunks of a fixed field that hold them; the other cells are
+// left with arbitrary contents. It returns the tiles that are left to be read whole, and their numbers in the fragment.
+func (run *slabRun) readFew(ctx context.Context, c *slabColumn, tiles []int, numbers []uint64) ([]int, []uint64, error) {
+	source, width := c.sources[tiles[0]], c.field.CellSize()
+	if run.mask == nil || run.q.Versions != NewestVersions || source.Reader().Far() {
+		return tiles, numbers, nil
+	}
+	var whole []int
+	var wholeNumbers []uint64
+	for k, i := range tiles {
+		lo, hi := run.base[i], run.base[i+1]
+		var wanted []fragment.Run
+		if (hi-lo)*width > filter.DefaultMaxChunk {
+			wanted = fewCells(run.mask[lo:hi], max(1, filter.DefaultMaxChunk/width/8))
+		}
+		if wanted == nil {
+			whole, wholeNumbers = append(whole, i), append(wholeNumbers, numbers[k])
+			continue
+		}
+		sink := tileSink{c.data[lo*width : hi*width], width}
+		if err := source.Chunks(ctx, &run.files, numbers[k], format.FixedFile, wanted, sink); err != nil {
+			return nil, nil, err
+		}
+	}
+	return whole, wholeNumbers, nil
+}
+
+// fewCells returns the stretches of ones in mask, those less than gap apart joined; nil when they are many or none.
+func fewCells(mask []byte, gap int) []fragment.Run {
+	var runs []fragment.Run
+	for i := nextSet(mask, 0); i < len(mask); i = nextSet(mask, i+1) {
+		if n := len(runs); n > 0 && i-runs[n-1].Hi < gap {
+			runs[n-1].Hi = i + 1
+			continue
+		}
+		if len(runs) == fewRuns {
+			return nil
+		}
+		runs = append(runs, fragment.Run{Lo: i, Hi: i + 1})
+	}
+	return runs
+}
+
+// tileSink has room for all cells of a tile. It implements fragment.Sink.
+type tileSink struct {
+	dst   []byte
+	width int
+}
+
+// Place implements fragment.Sink.
+func (s tileSink) Place(lo, hi int) []byte { return s.dst[lo*s.width : hi*s.width] }
+
+// Take implements fragment.Sink.
+func (s tileSink) Take(lo, hi int, cells []byte) { copy(s.dst[lo*s.width:hi*s.width], cells) }
 
 // copyTile puts the cells of a tile that was read into memory of its own into the column.
 func (run *slabRun) copyTile(c *slabColumn, i int, tile *fragment.Tile) {
