@@ -225,7 +225,17 @@ func (f *faulter) repair(o op, p *player, from, m *model, after *player, failed 
 		return fmt.Errorf("writing afterwards: %w", err)
 	}
 	for _, mode := range []consolidate.Mode{consolidate.ModeCommits, consolidate.ModeFragments, consolidate.ModeFragmentMeta, consolidate.ModeArrayMeta, consolidate.ModeCommits} {
-		if err := consolidate.Run(p.ctx, p.fs, p.uri, mode, consolidate.Options{Key: p.spec.key, Threads: 1}); err != nil {
+		run := func() error {
+			return consolidate.Run(p.ctx, p.fs, p.uri, mode, consolidate.Options{Key: p.spec.key, Threads: 1})
+		}
+		err := run()
+		if errors.Is(err, consolidate.ErrBusy) && p.schema.AllowsDups {
+			// What a dead consolidation announced is held for it until it is old: as if that time had gone by.
+			if err = p.dropAnnounced(); err == nil {
+				err = run()
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("consolidating %v afterwards: %w", mode, err)
 		}
 		if err := consolidate.Vacuum(p.ctx, p.fs, p.uri, mode); err != nil {
@@ -236,4 +246,18 @@ func (f *faulter) repair(o op, p *player, from, m *model, after *player, failed 
 		return fmt.Errorf("after writing, consolidating and vacuuming: %w", err)
 	}
 	return p.check()
+}
+
+// dropAnnounced removes what consolidations began that did not end.
+func (p *player) dropAnnounced() error {
+	list, err := array.ListCommits(p.ctx, p.fs, p.uri)
+	if err != nil {
+		return err
+	}
+	for i := range list.Pending {
+		if err := list.Pending[i].Drop(p.ctx, p.fs, p.uri); err != nil {
+			return err
+		}
+	}
+	return nil
 }
