@@ -19,16 +19,13 @@ func buildZstd(s Spec, _ input) (stage, error) {
 	return compressor{block: zstdBlock{int(min(level, 22))}}, nil
 }
 
-// deepLevel is the level from which our own encoder is used: up to here the library's is faster at sizes like libzstd's,
-// from here on it finds too little.
-const deepLevel = 8
+// ours reports whether a level is for our own encoder: below 3 it makes smaller files than the library's at its speed, and
+// from 8 on the library's finds too little. In between the library's is as fast at sizes like libzstd's. 0 is the default, 3.
+func ours(level int) bool { return level != 0 && level < 3 || level >= 8 }
 
-// libraryLevel returns the level of the library's encoder that comes nearest to a level of libzstd below deepLevel.
+// libraryLevel returns the level of the library's encoder that comes nearest to one of libzstd's.
 func libraryLevel(level int) zstd.EncoderLevel {
-	switch {
-	case level < 0, level == 1, level == 2:
-		return zstd.SpeedFastest
-	case level < 6:
+	if level < 6 {
 		return zstd.SpeedDefault
 	}
 	return zstd.SpeedBetterCompression
@@ -36,7 +33,7 @@ func libraryLevel(level int) zstd.EncoderLevel {
 
 var (
 	zstdEncoders [zstd.SpeedBetterCompression + 1]sync.Pool
-	deepEncoders = sync.Pool{New: func() any { return new(pack.Zstd) }}
+	ownEncoders  = sync.Pool{New: func() any { return new(pack.Zstd) }}
 	zstdDecoders sync.Pool
 )
 
@@ -54,10 +51,10 @@ func (z zstdBlock) encoder() (*zstd.Encoder, error) {
 func (z zstdBlock) bound(n int) int { return n + n/128 + 256 }
 
 func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
-	if z.level >= deepLevel {
-		e := deepEncoders.Get().(*pack.Zstd)
+	if ours(z.level) {
+		e := ownEncoders.Get().(*pack.Zstd)
 		dst = e.Append(dst, src, z.level)
-		deepEncoders.Put(e)
+		ownEncoders.Put(e)
 		return dst, nil
 	}
 	e, err := z.encoder()

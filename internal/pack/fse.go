@@ -56,11 +56,16 @@ type fseTable struct {
 	log  uint
 	norm [maxFSESymbols]int16
 	n    int
-	// next has the states by symbol; find and nBits say how a symbol gets there: (state + nBits) >> 16 is the number of bits
-	// it takes, and find leads to its place in next.
-	next  [1 << maxFSELog]uint16
-	find  [maxFSESymbols]int32
-	nBits [maxFSESymbols]uint32
+	// next has the states by symbol, and ways how a symbol gets there.
+	next [1 << maxFSELog]uint16
+	ways [maxFSESymbols]way
+}
+
+// way says how a symbol leads from a state: (state + nBits) >> 16 is the number of bits it takes, and the rest of the state
+// and find are the place of the next state.
+type way struct {
+	find  int32
+	nBits uint32
 }
 
 // normalize sets the shares of the symbols, which add up to 1<<log, from how often they occur: at least one of them, total
@@ -142,27 +147,26 @@ func (t *fseTable) build() {
 		switch {
 		case v == 0:
 		case v == 1 || v == -1:
-			t.nBits[i] = uint32(t.log)<<16 - uint32(size)
-			t.find[i] = int32(start[i]) - 1
+			t.ways[i] = way{nBits: uint32(t.log)<<16 - uint32(size), find: int32(start[i]) - 1}
 		default:
 			out := t.log - uint(bits.Len16(uint16(v-1))-1)
-			t.nBits[i] = uint32(out)<<16 - uint32(v)<<out
-			t.find[i] = int32(start[i]) - int32(v)
+			t.ways[i] = way{nBits: uint32(out)<<16 - uint32(v)<<out, find: int32(start[i]) - int32(v)}
 		}
 	}
 }
 
 // first returns a state from which symbol follows, the encoder's first one.
 func (t *fseTable) first(symbol uint8) uint32 {
-	n := (t.nBits[symbol] + 1<<15) >> 16
-	return uint32(t.next[int32((n<<16-t.nBits[symbol])>>n)+t.find[symbol]])
+	w := t.ways[symbol]
+	n := (w.nBits + 1<<15) >> 16
+	return uint32(t.next[int32((n<<16-w.nBits)>>n)+w.find])
 }
 
 // leave returns the state in which a symbol is followed by what state stands for, and the k bits v that lead back.
 func (t *fseTable) leave(state uint32, symbol uint8) (next uint32, v uint64, k uint) {
-	symbol &= maxFSESymbols - 1
-	k = uint(state+t.nBits[symbol]) >> 16 & 15
-	return uint32(t.next[uint32(int32(state>>k)+t.find[symbol])&(1<<maxFSELog-1)]), uint64(state & (1<<k - 1)), k
+	w := t.ways[symbol&(maxFSESymbols-1)]
+	k = uint(state+w.nBits) >> 16 & 15
+	return uint32(t.next[uint32(int32(state>>k)+w.find)&(1<<maxFSELog-1)]), uint64(state & (1<<k - 1)), k
 }
 
 // put is leave with the bits put in.

@@ -97,7 +97,7 @@ func (z *Zlib) end() { z.base += uint32(len(z.src)) }
 // enter enters the place i, behind which there are 4 bytes, and returns the last ones with the same 3 and 4 bytes, or
 // rather with the same hashes of them, plus base.
 func (z *Zlib) enter(i int) (first uint32, place3, place4 uint32) {
-	first = binary.LittleEndian.Uint32(z.src[i:])
+	first = load32(z.src, i)
 	h3, h4 := first<<8*hashFactor>>(32-hashBits3), first*hashFactor>>(32-hashBits4)
 	here := z.base + uint32(i)
 	place3, place4 = z.head3[h3], z.head4[h4]
@@ -123,7 +123,7 @@ func (z *Zlib) find(i, best int) (length, from int) {
 	}
 	lowest := z.base + uint32(max(i-(window-1), 0))
 	if best < minMatch && place3 >= lowest {
-		if at := int(place3 - z.base); (binary.LittleEndian.Uint32(src[at:])^first)<<8 == 0 {
+		if at := int(place3 - z.base); (load32(src, at)^first)<<8 == 0 {
 			best, from = minMatch, at
 		}
 	}
@@ -134,16 +134,16 @@ func (z *Zlib) find(i, best int) (length, from int) {
 	if found >= limit {
 		return best, from
 	}
-	tail := binary.LittleEndian.Uint32(src[i+found-3:])
+	tail := load32(src, i+found-3)
 	for ; place >= lowest && chain > 0; chain-- {
 		at := int(place - z.base)
-		if binary.LittleEndian.Uint32(src[at+found-3:]) == tail && binary.LittleEndian.Uint32(src[at:]) == first {
+		if load32(src, at+found-3) == tail && load32(src, at) == first {
 			if n := 4 + common(src[at+4:at+limit], src[i+4:i+limit]); n > found {
 				best, found, from = n, n, at
 				if n >= nice {
 					break
 				}
-				tail = binary.LittleEndian.Uint32(src[i+found-3:])
+				tail = load32(src, i+found-3)
 			}
 		}
 		step := uint32(z.step[at&windowMask])
@@ -166,7 +166,7 @@ func (z *Zlib) enterAll(i, end int) {
 func common(a, b []byte) int {
 	n := 0
 	for len(a)-n >= 8 && len(b)-n >= 8 {
-		if x := binary.LittleEndian.Uint64(a[n:]) ^ binary.LittleEndian.Uint64(b[n:]); x != 0 {
+		if x := load64(a, n) ^ load64(b, n); x != 0 {
 			return n + bits.TrailingZeros64(x)>>3
 		}
 		n += 8

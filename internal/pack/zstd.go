@@ -2,7 +2,6 @@ package pack
 
 import (
 	"encoding/binary"
-	"math/bits"
 	"slices"
 
 	"azulejo/internal/huffman"
@@ -54,6 +53,7 @@ type Zstd struct {
 
 // Append appends src as one frame, with its size and without a checksum, to dst. Levels count as libzstd's: below 3 each place
 // is looked up once, at 3 and 4 twice, from 5 up in chains, longer and longer, and from 13 up also for matches of 3 bytes.
+// Below 0 literals that codes hardly shorten stay as they are; libzstd leaves all of them.
 func (z *Zstd) Append(dst, src []byte, level int) []byte {
 	dst = appendFrameHeader(dst, uint64(len(src)))
 	z.src = src
@@ -129,17 +129,8 @@ func (z *Zstd) emit(from, i, match int, distance uint32) {
 		z.literals = append(z.literals, z.src[from:i]...)
 	}
 	offset := z.coded(distance, n == 0)
-	q := seq{literals: uint32(n), match: uint32(match - 3), offset: offset, of: uint8(bits.Len32(offset) - 1)}
-	if n < 64 {
-		q.ll = literalsClasses[n]
-	} else {
-		q.ll = uint8(bits.Len32(q.literals) + 18)
-	}
-	if q.match < 128 {
-		q.ml = matchClasses[q.match]
-	} else {
-		q.ml = uint8(bits.Len32(q.match) + 35)
-	}
+	var q seq
+	q.set(n, match, offset)
 	z.seqs = append(z.seqs, q)
 }
 

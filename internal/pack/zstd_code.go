@@ -2,6 +2,7 @@ package pack
 
 import (
 	"encoding/binary"
+	"math"
 )
 
 // The literals of a block are raw, one byte many times, or Huffman codes in one stream or in four:
@@ -19,6 +20,9 @@ const (
 func (z *Zstd) appendLiterals(dst []byte) []byte {
 	lits := z.literals
 	if len(lits) < fewLiterals {
+		return append(appendLiteralsHeader(dst, rawLiterals, len(lits)), lits...)
+	}
+	if z.sparing && len(lits) >= 1<<12 && dull(lits) {
 		return append(appendLiteralsHeader(dst, rawLiterals, len(lits)), lits...)
 	}
 	used := z.countLiterals()
@@ -39,15 +43,41 @@ func (z *Zstd) appendLiterals(dst []byte) []byte {
 	return z.appendStreams(head, at)
 }
 
+// dull reports whether codes would save less than an eighth, as a quarter of the literals tells.
+func dull(lits []byte) bool {
+	const pieces = 16
+	var counts [256]uint32
+	total := 0
+	for i := range pieces {
+		at := i * len(lits) / pieces
+		for _, b := range lits[at : at+len(lits)/(4*pieces)] {
+			counts[b]++
+			total++
+		}
+	}
+	nBits, all := 0.0, math.Log2(float64(total))
+	for _, c := range counts {
+		if c > 0 {
+			nBits += float64(c) * (all - math.Log2(float64(c)))
+		}
+	}
+	return nBits > 7*float64(total)
+}
+
 // countLiterals counts the literals in z.counts and returns how many different ones there are.
 func (z *Zstd) countLiterals() (used int) {
 	var c [4][256]uint32
 	lits := z.literals
-	for ; len(lits) >= 4; lits = lits[4:] {
-		c[0][lits[0]]++
-		c[1][lits[1]]++
-		c[2][lits[2]]++
-		c[3][lits[3]]++
+	for ; len(lits) >= 8; lits = lits[8:] {
+		v := load64(lits, 0)
+		c[0][byte(v)]++
+		c[1][byte(v>>8)]++
+		c[2][byte(v>>16)]++
+		c[3][byte(v>>24)]++
+		c[0][byte(v>>32)]++
+		c[1][byte(v>>40)]++
+		c[2][byte(v>>48)]++
+		c[3][byte(v>>56)]++
 	}
 	for _, b := range lits {
 		c[0][b]++
@@ -189,27 +219,30 @@ func (z *Zstd) appendStream(dst, lits []byte) []byte {
 	s := newBackBits(dst, len(lits)*maxLiteralBits/8+16)
 	codes := &z.codes
 	i := len(lits)
-	for ; i&3 != 0; i-- {
+	for ; i&7 != 0; i-- {
 		c := codes[lits[i-1]]
 		s.add(uint64(c>>4), uint(c&15))
+		s.flush()
 	}
-	s.flush()
 	b, at, acc, n := s.b, s.at, s.acc, s.n
-	for ; i > 0; i -= 4 {
-		four := lits[i-4 : i : i]
-		c3, c2, c1, c0 := codes[four[3]], codes[four[2]], codes[four[1]], codes[four[0]]
-		acc |= uint64(c3>>4) << (n & 63)
-		n += uint(c3 & 15)
-		acc |= uint64(c2>>4) << (n & 63)
-		n += uint(c2 & 15)
-		acc |= uint64(c1>>4) << (n & 63)
-		n += uint(c1 & 15)
-		acc |= uint64(c0>>4) << (n & 63)
-		n += uint(c0 & 15)
-		binary.LittleEndian.PutUint64(b[at:], acc) // at most 7 + 44 bits
-		at += int(n >> 3)
-		acc >>= n &^ 7 & 63
-		n &= 7
+	for ; i > 0; i -= 8 {
+		v := load64(lits, i-8)
+		for range 2 { // 7 and 44 bits
+			c3, c2, c1, c0 := codes[byte(v>>56)], codes[byte(v>>48)], codes[byte(v>>40)], codes[byte(v>>32)]
+			v <<= 32
+			acc |= uint64(c3>>4) << (n & 63)
+			n += uint(c3 & 15)
+			acc |= uint64(c2>>4) << (n & 63)
+			n += uint(c2 & 15)
+			acc |= uint64(c1>>4) << (n & 63)
+			n += uint(c1 & 15)
+			acc |= uint64(c0>>4) << (n & 63)
+			n += uint(c0 & 15)
+			store64(b, at, acc)
+			at += int(n >> 3)
+			acc >>= n &^ 7 & 63
+			n &= 7
+		}
 	}
 	s.at, s.acc, s.n = at, acc, n
 	return s.close()
@@ -295,23 +328,19 @@ func (z *Zstd) appendCodes(dst []byte, t [3]*fseTable) []byte {
 	ls, os, ms := lt.first(q.ll), ot.first(q.of), mt.first(q.ml)
 	b, at, acc, n := s.b, s.at, uint64(0), uint(0)
 	for i := len(z.seqs) - 1; ; {
-		lk, mk := uint(literalsExtra[q.ll&(maxFSESymbols-1)]), uint(matchExtra[q.ml&(maxFSESymbols-1)])
-		acc |= uint64(q.literals) & (1<<lk - 1) << n
+		lk, mk, ok := uint(literalsExtra[q.ll&(maxFSESymbols-1)]), uint(matchExtra[q.ml&(maxFSESymbols-1)]), uint(q.of&31)
+		acc |= uint64(q.literals) & (1<<lk - 1) << (n & 63)
 		n += lk
-		if lk+mk > 20 { // with 7 and 26 bits that may be there
-			binary.LittleEndian.PutUint64(b[at:], acc)
-			at, acc, n = at+int(n>>3), acc>>(n&^7), n&7
+		if lk+mk+ok > 30 { // with 7 bits and 26 of the states that may be there; of all three there can be 49
+			store64(b, at, acc)
+			at, acc, n = at+int(n>>3), acc>>(n&^7&63), n&7
 		}
-		acc |= uint64(q.match) & (1<<mk - 1) << n
+		acc |= uint64(q.match) & (1<<mk - 1) << (n & 63)
 		n += mk
-		if n+uint(q.of) > 56 {
-			binary.LittleEndian.PutUint64(b[at:], acc)
-			at, acc, n = at+int(n>>3), acc>>(n&^7), n&7
-		}
-		acc |= uint64(q.offset) & (1<<(q.of&31) - 1) << n
-		n += uint(q.of)
-		binary.LittleEndian.PutUint64(b[at:], acc)
-		at, acc, n = at+int(n>>3), acc>>(n&^7), n&7
+		acc |= uint64(q.offset) & (1<<ok - 1) << (n & 63)
+		n += ok
+		store64(b, at, acc)
+		at, acc, n = at+int(n>>3), acc>>(n&^7&63), n&7
 		if i--; i < 0 {
 			break
 		}
@@ -319,11 +348,11 @@ func (z *Zstd) appendCodes(dst []byte, t [3]*fseTable) []byte {
 		var v uint64
 		var k uint
 		os, v, k = ot.leave(os, q.of)
-		acc, n = acc|v<<n, n+k
+		acc, n = acc|v<<(n&63), n+k
 		ms, v, k = mt.leave(ms, q.ml)
-		acc, n = acc|v<<n, n+k
+		acc, n = acc|v<<(n&63), n+k
 		ls, v, k = lt.leave(ls, q.ll)
-		acc, n = acc|v<<n, n+k
+		acc, n = acc|v<<(n&63), n+k
 	}
 	s.at, s.acc, s.n = at, acc, n
 	mt.end(&s, ms)

@@ -1,7 +1,6 @@
 package pack
 
 import (
-	"encoding/binary"
 	"math/bits"
 )
 
@@ -14,7 +13,7 @@ const farTriple = 1 << 14
 
 // finder finds matches. Places in its tables have base added, so that what is below base is of an earlier frame.
 type finder struct {
-	// short and long have the last place of each hash of 5 (6 without long, 4 in a deep search) and of 8 bytes (3 in a deep
+	// short and long have the last place of each hash of 5 (6 at level 1, 4 in a deep search) and of 8 bytes (3 in a deep
 	// search); chain has, by place, the one before with the same hash of 4 bytes.
 	short [1 << shortBits]uint32
 	long  [1 << longBits]uint32
@@ -24,11 +23,20 @@ type finder struct {
 	// later a better match is looked for, and nice the length that is taken at once.
 	depth, lazy, nice int
 	double, triples   bool
+	// prime hashes the first bytes of 8 for parseQuick; sparing says that literals are only coded when that saves much.
+	prime   uint64
+	sparing bool
 }
 
 // prepare makes ready for n bytes and sets the effort of a level.
 func (f *finder) prepare(n, level int) {
-	f.depth, f.lazy, f.nice, f.double = 0, 0, 0, level >= 3
+	f.depth, f.lazy, f.nice, f.double, f.sparing = 0, 0, 0, level >= 3, level < 0
+	f.prime = prime
+	if level == 1 {
+		f.prime <<= 16
+	} else {
+		f.prime <<= 24
+	}
 	if level >= 5 {
 		f.double = false
 		f.lazy, f.nice = min(level-4, 2), 32<<min(level-5, 4)
@@ -49,11 +57,13 @@ func (f *finder) prepare(n, level int) {
 // finish makes the places of n bytes invalid.
 func (f *finder) finish(n int) { f.base += uint32(n) }
 
+// prime is odd and spreads its bits; shifted up, it leaves the upper bytes of a value out of the hash.
+const prime = 0x9E3779B185EBCA87
+
 func hash4(v uint32) uint32 { return v * 0x9E3779B1 >> (32 - shortBits) }
-func hash5(v uint64) uint32 { return uint32(v << 24 * 0x9E3779B185EBCA87 >> (64 - shortBits)) }
-func hash6(v uint64) uint32 { return uint32(v << 16 * 0x9E3779B185EBCA87 >> (64 - shortBits)) }
+func hash5(v uint64) uint32 { return uint32(v << 24 * prime >> (64 - shortBits)) }
 func hash3(v uint32) uint32 { return v << 8 * 0x9E3779B1 >> (32 - shortBits) }
-func hash8(v uint64) uint32 { return uint32(v * 0x9E3779B185EBCA87 >> (64 - longBits)) }
+func hash8(v uint64) uint32 { return uint32(v * prime >> (64 - longBits)) }
 
 // parse finds the sequences of a block and the literals behind the last one.
 func (z *Zstd) parse(start, end int) {
@@ -61,87 +71,12 @@ func (z *Zstd) parse(start, end int) {
 	switch {
 	case z.depth > 0:
 		last = z.parseDeep(start, end)
+	case !z.double:
+		last = z.parseQuick(start, end)
 	default:
-		last = z.parseFast(start, end)
+		last = z.parseDouble(start, end)
 	}
 	z.literals = append(z.literals, z.src[last:end]...)
-}
-
-// hash returns the hash for short.
-func (f *finder) hash(v uint64) uint32 {
-	if f.double {
-		return hash5(v)
-	}
-	return hash6(v)
-}
-
-// parseFast takes the match of the last place with the same 8 bytes, or the same 5, wherever there is one, and steps
-// faster the longer there is none. The last distance is tried one byte ahead of all.
-func (z *Zstd) parseFast(start, end int) (last int) {
-	src, base := z.src[:end], z.base
-	last = start
-	for i := max(start, 1); i < end-endMargin; {
-		v := binary.LittleEndian.Uint64(src[i:])
-		hs := z.hash(v)
-		place, far := z.short[hs], uint32(0)
-		z.short[hs] = base + uint32(i)
-		if z.double {
-			hl := hash8(v)
-			far = z.long[hl]
-			z.long[hl] = base + uint32(i)
-		}
-		from, match, at := i, 0, 0
-		if rep := int(z.rep[0]); rep <= i && uint32(v>>8) == binary.LittleEndian.Uint32(src[i+1-rep:]) {
-			from, at = i+1, i+1-rep
-			match = 4 + common(src[at+4:], src[from+4:])
-		} else if far >= base && binary.LittleEndian.Uint64(src[far-base:]) == v {
-			at = int(far - base)
-			match = 8 + common(src[at+8:], src[i+8:])
-		} else if place >= base && binary.LittleEndian.Uint32(src[place-base:]) == uint32(v) {
-			from, at, match = z.shortMatch(src, i, int(place-base))
-		} else {
-			i += 1 + (i-last)>>8
-			continue
-		}
-		for from > last && at > 0 && src[at-1] == src[from-1] {
-			at, from, match = at-1, from-1, match+1
-		}
-		z.emit(last, from, match, uint32(from-at))
-		last = from + match
-		if i = last; i < end-endMargin {
-			z.enter(src, from+2)
-			z.enter(src, i-2)
-		}
-	}
-	return last
-}
-
-// shortMatch returns the match of the place at with place i, or a longer one that begins one byte later, which is worth a
-// literal.
-func (z *Zstd) shortMatch(src []byte, i, at int) (from, place, match int) {
-	match = 4 + common(src[at+4:], src[i+4:])
-	if !z.double {
-		return i, at, match
-	}
-	next := binary.LittleEndian.Uint64(src[i+1:])
-	hl := hash8(next)
-	far := z.long[hl]
-	z.long[hl] = z.base + uint32(i+1)
-	if far >= z.base && binary.LittleEndian.Uint64(src[far-z.base:]) == next {
-		if n := 8 + common(src[far-z.base+8:], src[i+9:]); n > match {
-			return i + 1, int(far - z.base), n
-		}
-	}
-	return i, at, match
-}
-
-// enter enters a place.
-func (z *Zstd) enter(src []byte, i int) {
-	v := binary.LittleEndian.Uint64(src[i:])
-	z.short[z.hash(v)] = z.base + uint32(i)
-	if z.double {
-		z.long[hash8(v)] = z.base + uint32(i)
-	}
 }
 
 // parseDeep follows chains of places with the same 4 bytes and takes a match when none behind it is better.
@@ -189,7 +124,7 @@ func (z *Zstd) gain(match, distance, literals int) int {
 
 // link enters a place and returns the last one with the same hash.
 func (z *Zstd) link(src []byte, i int) uint32 {
-	h := hash4(binary.LittleEndian.Uint32(src[i:]))
+	h := hash4(load32(src, i))
 	place, here := z.short[h], z.base+uint32(i)
 	if place == here {
 		return z.chain[i] // entered already
@@ -204,11 +139,11 @@ func (z *Zstd) link(src []byte, i int) uint32 {
 
 // search returns the best match at place i longer than least: its length, where it is and i.
 func (z *Zstd) search(src []byte, i, least int) (match, at, from int) {
-	first := binary.LittleEndian.Uint32(src[i:])
+	first := load32(src, i)
 	match = least
 	for _, rep := range z.rep {
 		r := int(rep)
-		if r <= i && r > 0 && binary.LittleEndian.Uint32(src[i-r:]) == first {
+		if r <= i && r > 0 && load32(src, i-r) == first {
 			if n := 4 + common(src[i-r+4:], src[i+4:]); n > match {
 				match, at = n, i-r
 			}
@@ -220,14 +155,14 @@ func (z *Zstd) search(src []byte, i, least int) (match, at, from int) {
 		p := z.long[h]
 		z.long[h] = z.base + uint32(i)
 		if p >= z.base && match <= minMatch && i-int(p-z.base) < farTriple {
-			if q := int(p - z.base); (binary.LittleEndian.Uint32(src[q:])^first)<<8 == 0 {
+			if q := int(p - z.base); (load32(src, q)^first)<<8 == 0 {
 				match, at = 3+common(src[q+3:], src[i+3:]), q
 			}
 		}
 	}
 	for n := z.depth; place >= z.base && n > 0 && match < z.nice && i+match < len(src); n-- {
 		p := int(place - z.base)
-		if src[p+match] == src[i+match] && binary.LittleEndian.Uint32(src[p:]) == first {
+		if src[p+match] == src[i+match] && load32(src, p) == first {
 			if n := 4 + common(src[p+4:], src[i+4:]); n > match && z.gain(n, i-p, 0) > z.gain(match, i-at, 0) {
 				match, at = n, p
 			}
