@@ -9,6 +9,7 @@ import (
 
 	"azulejo/filter"
 	"azulejo/format"
+	"azulejo/metadata"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -16,7 +17,7 @@ import (
 // claimFile says that somebody is making an array here. It lies in the array's own folder, where libtiledb does not look
 // at names without an underscore, and goes away when the array is made. Claims are numbered: one whose owner seems to
 // have died is followed by the next number, never replaced.
-const claimFile = ".azulejo-create-"
+const claimFile = metadata.OwnPrefix + "create-"
 
 // claimAge is the time after which a claim's owner is taken for dead.
 const claimAge = 15 * time.Second

@@ -24,8 +24,9 @@ func Delete(ctx context.Context, fs vfs.FS, uri string) error {
 			continue
 		}
 		own = append(own, e.Name)
-		// Groups have a metadata folder too.
-		found = found || e.Name != metadata.Folder
+		// Groups have a metadata folder too, and notes; a claim is that of an array that was not finished.
+		note := strings.HasPrefix(e.Name, metadata.OwnPrefix) && !strings.HasPrefix(e.Name, claimFile)
+		found = found || e.Name != metadata.Folder && !note
 	}
 	if !found {
 		return &Error{"delete", uri, ErrNotFound}
@@ -53,5 +54,5 @@ func ownEntry(e vfs.Entry) bool {
 	case okExt, vacuumExt, fragmentMetaExt:
 		return err == nil
 	}
-	return e.Name == oldSchemaFile || strings.HasPrefix(e.Name, claimFile)
+	return e.Name == oldSchemaFile || strings.HasPrefix(e.Name, metadata.OwnPrefix)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"azulejo/format"
+	"azulejo/metadata"
 	"azulejo/vfs"
 )
 
@@ -15,7 +16,7 @@ import (
 // lies in the array's own folder, where libtiledb does not look at names without an underscore, from before the fragment's
 // first file until the vacuum file is there that hides the others. So the commit of the fragment is also the moment from
 // which they are hidden, and what a process that died left behind is known by name.
-const pendingPrefix = ".azulejo-consolidate-"
+const pendingPrefix = metadata.OwnPrefix + "consolidate-"
 
 // Pending is a consolidation under way, or one that broke off.
 type Pending struct {

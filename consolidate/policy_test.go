@@ -198,8 +198,8 @@ func state(t *testing.T, fs vfs.FS, kind schema.ArrayType) string {
 	return history(t, fs, manyTimes(1, 6)...) + metadataAt(t, fs, array.Now-1)
 }
 
-// TestPoliciesBesideEachOther runs the policy of a second server, with the same or a later clock, within every storage
-// operation of a first one: both end well, the array reads as before, and nothing is left to do.
+// TestPoliciesBesideEachOther runs the policy of a second server, with the same or a later clock, within every other
+// storage operation of a first one: both end well, the array reads as before, and nothing is left to do.
 func TestPoliciesBesideEachOther(t *testing.T) {
 	ctx := context.Background()
 	for name, c := range map[string]struct {
@@ -211,7 +211,7 @@ func TestPoliciesBesideEachOther(t *testing.T) {
 		counted := faultfs.New(before.PowerLoss(), nil)
 		must(t, later(ctx, counted))
 		n := len(counted.Ops())
-		for k := range n {
+		for k := len(name) % 2; k < n; k += 2 {
 			disk := before.PowerLoss()
 			var second error
 			first := faultfs.New(disk, func(op faultfs.Op) faultfs.Action {

@@ -10,13 +10,14 @@ import (
 	"azulejo/array"
 	"azulejo/format"
 	"azulejo/fragment"
+	"azulejo/metadata"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
 
 // notePrefix begins the name of a file in the array's or group's own folder that says which files, by path relative to it,
 // were first seen replaced at the time in its name.
-const notePrefix = ".azulejo-replaced-"
+const notePrefix = metadata.OwnPrefix + "replaced-"
 
 // note is such a file.
 type note struct {
@@ -203,11 +204,21 @@ type removals struct {
 
 // Remove counts a file, or a folder with the bytes that lie in it, and removes it.
 func (r *removals) Remove(ctx context.Context, uri string) error {
-	var entries []vfs.Entry
+	var nBytes uint64
 	if r.folders && path.Ext(uri) == "" {
-		var err error
-		if entries, err = r.FS.List(ctx, uri); err != nil {
+		entries, err := r.FS.List(ctx, uri)
+		if err != nil {
 			return err
+		}
+		for _, e := range entries {
+			n, err := e.NBytes, error(nil)
+			if n < 0 && !e.Dir {
+				n, err = vfs.Size(ctx, r.FS, vfs.Join(uri, e.Name))
+			}
+			if err != nil {
+				return err
+			}
+			nBytes += uint64(n)
 		}
 	}
 	if err := r.FS.Remove(ctx, uri); err != nil {
@@ -216,8 +227,6 @@ func (r *removals) Remove(ctx context.Context, uri string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.files++
-	for _, e := range entries {
-		r.nBytes += uint64(max(e.NBytes, 0))
-	}
+	r.nBytes += nBytes
 	return nil
 }

@@ -134,5 +134,16 @@ func Delete(ctx context.Context, fs vfs.FS, uri string) error {
 			return err
 		}
 	}
+	entries, err := fs.List(ctx, uri)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.Dir && strings.HasPrefix(e.Name, metadata.OwnPrefix) {
+			if err := fs.Remove(ctx, vfs.Join(uri, e.Name)); err != nil {
+				return err
+			}
+		}
+	}
 	return vfs.RemoveEmpty(ctx, fs, uri)
 }

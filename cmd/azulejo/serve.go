@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"azulejo/internal/account"
@@ -120,6 +121,8 @@ type server struct {
 	store    *store
 	vault    *vault.Vault
 	web      *web.Server
+	// compacted counts what the upkeep does.
+	compacted *web.CompactMetrics
 }
 
 // serve runs the server until ctx ends, then lets running requests finish.
@@ -179,6 +182,7 @@ func (s *server) wire(ctx context.Context) error {
 	}
 	metrics := web.NewMetrics()
 	metrics.Registry().MustRegister(web.NewCacheMetrics(s.vault.CacheCounts))
+	s.compacted = web.NewCompactMetrics(metrics.Registry())
 	table := slices.Concat(operations.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
 	s.web, err = web.New(web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}, table)
@@ -228,14 +232,18 @@ func (s *server) listen(ctx context.Context) error {
 		address = "https://" + listener.Addr().String()
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
-	housekeeping := make(chan struct{})
-	go func() {
-		defer close(housekeeping)
+	var housekeeping sync.WaitGroup
+	housekeeping.Go(func() {
 		s.store.tokens.Run(background, func(err error) { s.log.Error("token housekeeping", "error", err) })
-	}()
+	})
+	if s.settings.Compact.On {
+		rounds := time.NewTicker(s.settings.Compact.Every)
+		defer rounds.Stop()
+		housekeeping.Go(func() { s.keepCompact(background, rounds.C) })
+	}
 	defer func() {
 		stop()
-		<-housekeeping
+		housekeeping.Wait()
 	}()
 	httpServer := web.NewHTTPServer(s.web, s.log)
 	served := make(chan error, 1)

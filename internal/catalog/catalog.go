@@ -230,6 +230,10 @@ func (c *Catalog) Locate(ctx context.Context, g access.Grant, a Asset) (Location
 	if err := g.Permits(g.Action(), a.ID); err != nil {
 		return Location{}, err
 	}
+	return c.locate(ctx, a)
+}
+
+func (c *Catalog) locate(ctx context.Context, a Asset) (Location, error) {
 	if !linkFree(a.path) { // the fast way to say it; where it cannot, the slow one decides
 		if path, err := canonical(a.path); err != nil || path != a.path {
 			return Location{}, fmt.Errorf("%w: it was replaced by a link", ErrNotOwned)

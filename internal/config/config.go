@@ -37,8 +37,20 @@ type Config struct {
 	PasswordHashers int   // password hashes computed at once, each takes 19 MiB
 	Demo            bool  // load the demonstration data at start
 
+	Compact Compact // the upkeep of arrays in the background
+
 	ShutdownGrace time.Duration // time that running requests get after SIGTERM
 	LogLevel      string        // debug, info, warn or error
+}
+
+// Compact is what the server does by itself to keep arrays and groups compact.
+type Compact struct {
+	On                 bool
+	Every              time.Duration // time between two rounds
+	Grace              time.Duration // time that replaced files stay
+	History            time.Duration // how far back arrays must read as they did, math.MaxInt64 for all time
+	Fragments, Commits int           // how many there may be before they are merged, 0 for any number
+	FragmentSize       int64         // bytes that fragments should have
 }
 
 // Setting describes one setting. Settings returns them all; the documentation
@@ -100,6 +112,20 @@ var settings = []Setting{
 		set: integer(func(c *Config) *int { return &c.PasswordHashers })},
 	{Key: "demo", Default: "false", Help: "load the demonstration data at start",
 		set: boolean(func(c *Config) *bool { return &c.Demo })},
+	{Key: "compact", Default: "false", Help: "keep arrays and groups compact: merge fragments, commits, footers and metadata, and remove what was replaced",
+		set: boolean(func(c *Config) *bool { return &c.Compact.On })},
+	{Key: "compact-every", Default: "10m", Help: "time between two rounds over all arrays and groups",
+		set: duration(func(c *Config) *time.Duration { return &c.Compact.Every })},
+	{Key: "compact-grace", Default: "1h", Help: "time that replaced files stay, for readers that have begun with them",
+		set: duration(func(c *Config) *time.Duration { return &c.Compact.Grace })},
+	{Key: "compact-history", Default: "forever", Help: "how far back arrays must read as they did, forever or a time such as 720h; dense fragments and metadata are merged only when they are older",
+		set: history(func(c *Config) *time.Duration { return &c.Compact.History })},
+	{Key: "compact-fragments", Default: "32", Help: "fragments worth merging that an array may have, 0 for any number",
+		set: integer(func(c *Config) *int { return &c.Compact.Fragments })},
+	{Key: "compact-commits", Default: "64", Help: "files of commits that an array may have, 0 for any number",
+		set: integer(func(c *Config) *int { return &c.Compact.Commits })},
+	{Key: "compact-fragment-size", Default: "1GiB", Help: "size that merged fragments should have",
+		set: size(func(c *Config) *int64 { return &c.Compact.FragmentSize })},
 	{Key: "shutdown-grace", Default: "30s", Help: "time that running requests get to end after SIGTERM",
 		set: duration(func(c *Config) *time.Duration { return &c.ShutdownGrace })},
 	{Key: "log-level", Default: "info", Help: "debug, info, warn or error",

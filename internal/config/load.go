@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -181,6 +182,22 @@ func duration(at func(*Config) *time.Duration) func(*Config, string) error {
 		if *at(c), err = time.ParseDuration(v); err != nil {
 			return fmt.Errorf("%q is not a duration such as 30m or 720h", v)
 		}
+		return nil
+	}
+}
+
+// history is a duration or "forever".
+func history(at func(*Config) *time.Duration) func(*Config, string) error {
+	return func(c *Config, v string) error {
+		if v == "forever" {
+			*at(c) = math.MaxInt64
+			return nil
+		}
+		d, err := time.ParseDuration(v)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%q is neither forever nor a time such as 720h", v)
+		}
+		*at(c) = d
 		return nil
 	}
 }

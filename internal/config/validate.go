@@ -37,6 +37,10 @@ func (c Config) Validate() error {
 		"query-memory": c.QueryMemory, "total-memory": c.TotalMemory} {
 		wrong(n >= mebibyte, "%s: %d bytes is under 1 MiB", key, n)
 	}
+	wrong(c.Compact.Every >= time.Second, "compact-every: %v is under a second", c.Compact.Every)
+	wrong(c.Compact.Grace >= 0, "compact-grace: %v is negative", c.Compact.Grace)
+	wrong(c.Compact.Fragments >= 0 && c.Compact.Commits >= 0, "compact-fragments, compact-commits: a negative number")
+	wrong(c.Compact.FragmentSize >= mebibyte, "compact-fragment-size: %d bytes is under 1 MiB", c.Compact.FragmentSize)
 	wrong(c.QueryMemory <= c.TotalMemory, "query-memory: %d bytes is over total-memory, %d bytes", c.QueryMemory, c.TotalMemory)
 	wrong(c.PasswordHashers >= 1 && c.PasswordHashers <= 64, "password-hashers: %d is not between 1 and 64", c.PasswordHashers)
 	wrong(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel),

@@ -27,6 +27,7 @@ type Vault struct {
 	total   *gate
 	// evolving has the URIs of the arrays whose schemas are being changed.
 	evolving *keyedLocks
+	atWork   *atWork
 }
 
 // Limits bound what queries may hold.
@@ -39,7 +40,8 @@ type Limits struct {
 
 // New returns the vault over a catalogue whose assets lie in fs.
 func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
-	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks()}
+	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks(),
+		atWork: &atWork{running: map[string]*running{}}}
 }
 
 // CacheCounts returns the counters of the cache by what is kept: "description" for schemas, footers and what belongs to
@@ -86,6 +88,9 @@ func (v *Vault) RegisterArray(ctx context.Context, g access.Grant, n catalog.New
 // DeleteArray removes an array and its catalogue entry.
 func (v *Vault) DeleteArray(ctx context.Context, g access.Grant, a catalog.Asset) error {
 	return v.catalog.Delete(ctx, g, a, func(ctx context.Context, at catalog.Location) error {
+		if err := v.atWork.stop(ctx, a.ID); err != nil {
+			return err
+		}
 		return v.remove(ctx, catalog.Array, at)
 	})
 }
@@ -109,6 +114,9 @@ func (v *Vault) RegisterGroup(ctx context.Context, g access.Grant, n catalog.New
 // DeleteGroup removes a group and its catalogue entry, not its members.
 func (v *Vault) DeleteGroup(ctx context.Context, g access.Grant, a catalog.Asset) error {
 	return v.catalog.Delete(ctx, g, a, func(ctx context.Context, at catalog.Location) error {
+		if err := v.atWork.stop(ctx, a.ID); err != nil {
+			return err
+		}
 		return v.remove(ctx, catalog.Group, at)
 	})
 }
