@@ -231,6 +231,15 @@ func (run *slabRun) chosen() []uint32 {
 	}
 	out := make([]uint32, n)
 	k := 0
+	if n > len(run.mask)/32 {
+		for i, m := range run.mask {
+			if m != 0 {
+				out[k] = uint32(i)
+				k++
+			}
+		}
+		return out
+	}
 	for i := nextSet(run.mask, 0); i < len(run.mask); i = nextSet(run.mask, i+1) {
 		out[k] = uint32(i)
 		k++
@@ -241,6 +250,11 @@ func (run *slabRun) chosen() []uint32 {
 // sorted brings n chosen cells into order and, where they may be versions of each other, leaves the newest of each; then
 // those that do not satisfy the condition go too.
 func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint32, error) {
+	if run.slab.stored && run.q.Versions == NewestVersions {
+		if apart, err := run.apart(ctx, chosen, n); apart || err != nil {
+			return run.satisfying(chosen), err
+		}
+	}
 	keys, err := run.keys(ctx, chosen, n)
 	if err != nil {
 		return nil, err
@@ -250,6 +264,9 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 		return nil, err
 	}
 	versions := run.q.Versions != NewestVersions
+	if order == nil && !versions && keys.distinct(n) {
+		return run.satisfying(chosen), nil
+	}
 	if run.slab.times || versions && run.schema.AllowsDups {
 		order = run.settleTies(keys, order, chosen, n)
 	}
@@ -270,6 +287,51 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 		}
 	}
 	return run.satisfying(order), nil
+}
+
+// apart reports whether no two of n chosen cells, versions of which are neighbours, are at the same place.
+func (run *slabRun) apart(ctx context.Context, chosen []uint32, n int) (bool, error) {
+	doubtful := make([]uint32, n)
+	number(doubtful)
+	doubtful = doubtful[min(1, n):]
+	for d := len(run.schema.Domain.Dimensions) - 1; d >= 0 && len(doubtful) > 0; d-- {
+		field := run.schema.DimensionField(d)
+		c, err := run.column(ctx, &field, run.hits)
+		if err != nil {
+			return false, err
+		}
+		doubtful = c.repeats(doubtful, chosen)
+	}
+	return len(doubtful) == 0, nil
+}
+
+// repeats leaves those of the chosen cells that have the value of the one before them.
+func (c *slabColumn) repeats(cells, chosen []uint32) []uint32 {
+	switch {
+	case c.field.Var():
+		return repeatsOf(cells, chosen, func(i, k uint32) bool { return bytes.Equal(c.cell(int(i)), c.cell(int(k))) })
+	case c.field.CellSize() == 8:
+		v := alias64(c.data)
+		return repeatsOf(cells, chosen, func(i, k uint32) bool { return v[i] == v[k] })
+	}
+	width := c.field.CellSize()
+	return repeatsOf(cells, chosen, func(i, k uint32) bool {
+		return bytes.Equal(c.data[int(i)*width:][:width], c.data[int(k)*width:][:width])
+	})
+}
+
+func repeatsOf(cells, chosen []uint32, same func(i, k uint32) bool) []uint32 {
+	kept := cells[:0]
+	for _, n := range cells {
+		i, k := n-1, n
+		if chosen != nil {
+			i, k = chosen[i], chosen[k]
+		}
+		if same(i, k) {
+			kept = append(kept, n)
+		}
+	}
+	return kept
 }
 
 // settleTies orders versions of one time. Those of a newer fragment are behind those of an older one already; but in one
@@ -420,9 +482,14 @@ func (run *slabRun) addKeys(k *sortKeys, p *orderPart, c *slabColumn, chosen []u
 		gatherFixed(data, c.data, chosen, width)
 	}
 	fillKeys(p.kind, keys, data)
-	if p.tile {
+	switch {
+	case p.tile:
 		for i, key := range keys {
 			keys[i] = p.tileOf(key)
+		}
+	case p.inTile:
+		for i, key := range keys {
+			keys[i] = (key - p.lo) % p.extent
 		}
 	}
 	k.add(keys)

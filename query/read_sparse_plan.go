@@ -50,8 +50,8 @@ type slab struct {
 	cut span
 	// sort says that the cells must be brought into order, dedup that cells at equal coordinates are versions of one,
 	// of which the newest counts, repeat that a cell is returned as often as ranges hold it. times says that some of the
-	// versions have timestamps of their own.
-	sort, dedup, repeat, times bool
+	// versions have timestamps of their own, stored that the cells lie in the order of the result, those of one fragment.
+	sort, dedup, repeat, times, stored bool
 }
 
 // sparsePlan is what a sparse read will do, determined by query and fragments alone so that it can be resumed.
@@ -143,6 +143,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 		}
 		s.times = !r.schema.AllowsDups && (s.dedup || r.q.Versions != NewestVersions) && r.timed(s)
 		s.sort = ordered || s.dedup
+		s.stored = (layout == schema.GlobalOrder || layout == schema.Unordered) && s.oneFragment()
 		if layout != schema.Unordered && layout != schema.GlobalOrder {
 			for i := range axes {
 				s.repeat = s.repeat || axes[i].overlapping
@@ -154,6 +155,12 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	}
 	p.slabs = append(p.slabs, slices.DeleteFunc(slabs, func(s *slab) bool { return len(s.tiles) == 0 })...)
 	return nil
+}
+
+// oneFragment reports whether the slab has tiles of one fragment.
+func (s *slab) oneFragment() bool {
+	n := len(s.tiles)
+	return n > 0 && s.tiles[0].frag == s.tiles[n-1].frag
 }
 
 // separate looks at the bounding boxes of a slab with tiles of several fragments. A hopeless tile stays only when it meets
@@ -460,8 +467,10 @@ type orderPart struct {
 	dim  int
 	kind datatype.Kind
 	text bool
-	// tile asks for the tile's number; lo and extent are the domain's start and the tile extent.
+	// tile asks for the tile's number, inTile for the place in the tile; lo and extent are the domain's start and the tile
+	// extent.
 	tile      bool
+	inTile    bool
 	lo        uint64
 	extent    uint64
 	floatLo   float64
@@ -469,32 +478,49 @@ type orderPart struct {
 }
 
 // newSortOrder returns the order of a layout for cells that lie in occupied, one range per dimension, or anywhere when it is
-// nil. For Unordered it is any order that suits the way tiles are stored.
+// nil. For Unordered it is the global order, in which tiles are stored, or one that costs less.
 func newSortOrder(s *schema.Array, layout schema.Layout, occupied []schema.Range) (o sortOrder, err error) {
 	dims := s.Domain.Dimensions
-	cells := layout
+	cells, tiles := layout, false
 	switch {
 	case layout == schema.GlobalOrder && s.CellOrder == schema.Hilbert:
 		cells = schema.RowMajor
 		if o.curve, err = schema.NewCurve(&s.Domain); err != nil {
 			return o, err
 		}
-	case layout == schema.GlobalOrder:
-		cells = s.CellOrder
-		for k := range dims {
-			if d := along(k, len(dims), s.TileOrder); !dims[d].Var() && dims[d].Extent != nil {
-				o.parts = append(o.parts, tilePart(&dims[d], d))
-			}
-		}
-	case layout == schema.Unordered:
+	case layout == schema.Unordered && s.CellOrder == schema.Hilbert:
 		cells = s.TileOrder
+	case layout == schema.GlobalOrder || layout == schema.Unordered:
+		cells, tiles = s.CellOrder, true
+	}
+	for k := range dims {
+		if d := along(k, len(dims), s.TileOrder); tiles && !dims[d].Var() && dims[d].Extent != nil {
+			o.parts = append(o.parts, tilePart(&dims[d], d))
+		}
 	}
 	for k := range dims {
 		d := along(k, len(dims), cells)
 		o.parts = append(o.parts, orderPart{dim: d, kind: dims[d].Type.Kind(), text: dims[d].Var()})
 	}
 	o.cut = joinParts(dims, o.parts, occupied)
+	o.shorten()
 	return o, nil
+}
+
+// shorten replaces the coordinates of cells whose tiles come before them in the order by their places in the tiles: these
+// numbers are smaller, so that more of them are sorted at once.
+func (o *sortOrder) shorten() {
+	for i := range o.parts {
+		p := &o.parts[i]
+		if p.text || p.tile || p.kind.Float() {
+			continue
+		}
+		for _, t := range o.parts[:i] {
+			if t.tile && t.dim == p.dim {
+				p.inTile, p.lo, p.extent = true, t.lo, t.extent
+			}
+		}
+	}
 }
 
 // along returns the k-th most significant of n dimensions in row- or col-major order.

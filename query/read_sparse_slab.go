@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -370,8 +371,16 @@ func (run *slabRun) readFew(ctx context.Context, c *slabColumn, tiles []int, num
 	return whole, wholeNumbers, nil
 }
 
-// fewCells returns the stretches of ones in mask, those less than gap apart joined; nil when they are many or none.
+// fewCells returns the stretches of ones in mask, those less than gap apart joined; nil when they are many or none. Of many
+// ones it looks at the first and the last only, as a slab's part of a shared tile often lies at an end of it.
 func fewCells(mask []byte, gap int) []fragment.Run {
+	if n := bytes.Count(mask, []byte{1}); n > len(mask)/32 {
+		lo, hi := nextSet(mask, 0), bytes.LastIndexByte(mask, 1)+1
+		if len(mask)-(hi-lo) < gap {
+			return nil
+		}
+		return []fragment.Run{{Lo: lo, Hi: hi}}
+	}
 	var runs []fragment.Run
 	for i := nextSet(mask, 0); i < len(mask); i = nextSet(mask, i+1) {
 		if n := len(runs); n > 0 && i-runs[n-1].Hi < gap {

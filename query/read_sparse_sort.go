@@ -48,7 +48,7 @@ func (k *sortKeys) sort(n int, lend scratch) ([]uint32, error) {
 		return nil, nil
 	}
 	groups := k.groups(64)
-	if len(groups) == 0 {
+	if len(groups) == 0 || k.inOrder(n) {
 		return nil, nil
 	}
 	keys, err := lend(n)
@@ -82,6 +82,31 @@ func (k *sortKeys) sort(n int, lend scratch) ([]uint32, error) {
 		keys, spare, order, spareOrder = radixPairs(keys, spare, order, spareOrder, groups[i].bits)
 	}
 	return order, nil
+}
+
+// inOrder reports whether the cells are in order already, as those of one fragment often are.
+func (k *sortKeys) inOrder(n int) bool {
+	for i := 1; i < n; i++ {
+		for _, c := range k.columns {
+			if c[i] != c[i-1] {
+				if c[i] < c[i-1] {
+					return false
+				}
+				break
+			}
+		}
+	}
+	return true
+}
+
+// distinct reports whether no two neighbours of n cells are at the same place.
+func (k *sortKeys) distinct(n int) bool {
+	for i := 1; i < n; i++ {
+		if k.equal(uint32(i), uint32(i-1)) {
+			return false
+		}
+	}
+	return true
 }
 
 // number sets every entry to its position.
@@ -134,15 +159,8 @@ func (k *sortKeys) pack(g keyGroup, dst []uint64, shift int) {
 // sortPacked sorts numbers that carry their position in the low bits; keys, spare and order are memory for it.
 func (k *sortKeys) sortPacked(g keyGroup, keys, spare []uint64, order []uint32, indexBits int) []uint32 {
 	k.pack(g, keys, indexBits)
-	sorted := true
-	last := uint64(0)
 	for i, v := range keys {
-		sorted = sorted && v >= last
-		last = v
 		keys[i] = v | uint64(i)
-	}
-	if sorted {
-		return nil
 	}
 	if len(keys) < 1024 {
 		slices.Sort(keys)
