@@ -129,6 +129,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 		ordered = frags > 1
 	}
 	dedup := frags > 1 && !r.schema.AllowsDups && r.q.Versions == NewestVersions
+	stored := isStored(layout)
 	var slabs []*slab
 	if !ordered && !dedup {
 		slabs = streamSlabs(tiles, r.slabCells)
@@ -143,8 +144,8 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 		}
 		s.times = !r.schema.AllowsDups && (s.dedup || r.q.Versions != NewestVersions) && r.timed(s)
 		s.sort = ordered || s.dedup
-		s.stored = (layout == schema.GlobalOrder || layout == schema.Unordered) && s.oneFragment()
-		if layout != schema.Unordered && layout != schema.GlobalOrder {
+		s.stored = stored && s.oneFragment()
+		if !stored {
 			for i := range axes {
 				s.repeat = s.repeat || axes[i].overlapping
 			}
@@ -155,6 +156,11 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	}
 	p.slabs = append(p.slabs, slices.DeleteFunc(slabs, func(s *slab) bool { return len(s.tiles) == 0 })...)
 	return nil
+}
+
+// isStored reports whether results of a layout may come in the order that a fragment's cells lie in.
+func isStored(layout schema.Layout) bool {
+	return layout == schema.GlobalOrder || layout == schema.Unordered
 }
 
 // oneFragment reports whether the slab has tiles of one fragment.
