@@ -11,7 +11,8 @@ type block interface {
 	bound(n int) int
 	// compress appends the compressed form of src, which is not kept.
 	compress(w *work, dst, src []byte) ([]byte, error)
-	// decompress fills dst, which is not empty, with exactly what src is the compressed form of.
+	// decompress fills dst, which is not empty, with exactly what src is the compressed form of. What is behind dst, up to
+	// its capacity, may be overwritten.
 	decompress(w *work, dst, src []byte) error
 }
 
@@ -90,7 +91,7 @@ func (c compressor) reverse(w *work, in part, dst []byte) (part, error) {
 			rest = &meta
 		}
 		if n > 0 {
-			if err := c.decompress(w, (*rest)[:n:n], src[:nSrc:nSrc]); err != nil {
+			if err := c.decompress(w, (*rest)[:n], src[:nSrc:nSrc]); err != nil {
 				return part{}, fmt.Errorf("part %d: %w", i, err)
 			}
 		}

@@ -123,7 +123,7 @@ func (c *Codec) Reverse(dst, disk []byte) error {
 		if chunk.NBytes > len(dst)-chunk.Off {
 			return fmt.Errorf("%w: chunk %d ends at byte %d of a tile of %d bytes", ErrCorrupt, r.i-1, r.off, len(dst))
 		}
-		if err := c.reverseChunk(w, dst[chunk.Off:r.off:r.off], disk, chunk); err != nil {
+		if err := c.reverseChunk(w, dst[chunk.Off:r.off:len(dst)], disk, chunk); err != nil {
 			return fmt.Errorf("chunk %d at byte %d: %w", r.i-1, r.lastAt, err)
 		}
 	}
@@ -141,7 +141,7 @@ func (c *Codec) ReverseChunk(dst, disk []byte, chunk Chunk) error {
 	}
 	w := newWork()
 	defer w.release()
-	if err := c.reverseChunk(w, dst, disk, chunk); err != nil {
+	if err := c.reverseChunk(w, dst[:len(dst):len(dst)], disk, chunk); err != nil {
 		return fmt.Errorf("chunk at byte %d: %w", chunk.at-12, err)
 	}
 	return nil
@@ -188,7 +188,8 @@ func chunkPart(disk []byte, c Chunk) part {
 	return part{meta: disk[c.at:at:at], data: disk[at : at+c.data : at+c.data]}
 }
 
-// reverseChunk writes the data of one chunk to dst, which has its size.
+// reverseChunk writes the data of one chunk to dst, which has its size. What is behind dst, up to its capacity, may be
+// overwritten: it is of chunks that come later.
 func (c *Codec) reverseChunk(w *work, dst, disk []byte, chunk Chunk) error {
 	if len(dst) == 0 {
 		return nil

@@ -66,8 +66,8 @@ func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// zstdSlack is the spare room behind the data that lets the decoder copy in words. With it, decoding elsewhere and
-// copying the result costs less than decoding in place.
+// zstdSlack is the spare room behind the data that lets the library's decoder copy in words. Without it, decoding elsewhere
+// and copying the result costs less than decoding in place.
 const zstdSlack = 16
 
 func (z zstdBlock) decompress(w *work, dst, src []byte) error {
@@ -84,7 +84,11 @@ func (z zstdBlock) decompress(w *work, dst, src []byte) error {
 			return fmt.Errorf("zstd decoder: %w", err)
 		}
 	}
-	out, err := d.DecodeAll(src, w.take(len(dst) + zstdSlack)[:0:len(dst)+zstdSlack])
+	room := dst
+	if cap(dst)-len(dst) < zstdSlack {
+		room = w.take(len(dst) + zstdSlack)
+	}
+	out, err := d.DecodeAll(src, room[:0:len(dst)+zstdSlack])
 	zstdDecoders.Put(d)
 	if err != nil {
 		return corrupt(err)
@@ -92,6 +96,6 @@ func (z zstdBlock) decompress(w *work, dst, src []byte) error {
 	if len(out) != len(dst) {
 		return wrongSize(len(out), len(dst))
 	}
-	copy(dst, out)
+	copy(dst, out) // nothing when they are the same
 	return nil
 }

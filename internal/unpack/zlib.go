@@ -113,7 +113,7 @@ func (f *inflater) stream() error {
 // fill reads bytes until at least 56 bits are there, zeros after the end.
 func (f *inflater) fill() {
 	if len(f.src)-f.at >= 8 {
-		f.acc |= binary.LittleEndian.Uint64(f.src[f.at:]) << f.n
+		f.acc |= load64(f.src, f.at) << f.n
 		f.at += int(63-f.n) >> 3
 		f.n |= 56
 		return
@@ -229,7 +229,7 @@ func (f *inflater) fastLoop() (done bool, err error) {
 	acc, n := f.acc, f.n
 	lit, dist := &f.lit, &f.dist
 	for len(src)-at >= fastIn && len(dst)-out >= fastOut {
-		acc |= binary.LittleEndian.Uint64(src[at:]) << (n & 63)
+		acc |= load64(src, at) << (n & 63)
 		at += int(63-n) >> 3
 		n |= 56
 		e := lit[acc&(1<<litBits-1)]
@@ -270,7 +270,7 @@ func (f *inflater) fastLoop() (done bool, err error) {
 		length := int(e>>16) + int(acc&(1<<(e&63)-1)>>(e>>8&15))
 		acc >>= e & 63
 		n -= uint(e & 255)
-		acc |= binary.LittleEndian.Uint64(src[at:]) << (n & 63)
+		acc |= load64(src, at) << (n & 63)
 		at += int(63-n) >> 3
 		n |= 56
 		e = dist[acc&(1<<distBits-1)]
@@ -297,12 +297,12 @@ func copyMatch(dst []byte, out, distance, length int) {
 	switch {
 	case distance >= 8:
 		for i := 0; i < length; i += 8 {
-			binary.LittleEndian.PutUint64(to[i:], binary.LittleEndian.Uint64(from[i:]))
+			store64(to, i, load64(from, i))
 		}
 	case distance == 1:
 		word := uint64(from[0]) * 0x0101010101010101
 		for i := 0; i < length; i += 8 {
-			binary.LittleEndian.PutUint64(to[i:], word)
+			store64(to, i, word)
 		}
 	default:
 		for i := range length {

@@ -20,8 +20,9 @@ var ErrLeft = errors.New("a frame for the zstd library")
 const (
 	zstdMagic    = 0xFD2FB528
 	zstdBlockMax = 128 << 10
-	// shortMatches is the average number of bytes of a sequence below which the library is faster.
-	shortMatches = 24
+	// shortMatches is the average number of bytes of a sequence below which the library is faster: for repetitions of few
+	// bytes that begins at some 32, for copies from afar at some 400.
+	shortMatches = 48
 )
 
 // unzstder is the state of one decoding.
@@ -298,7 +299,7 @@ func newBackBits(src []byte) (backBits, error) {
 // load returns the 8 bytes at r.at, zeros before the start.
 func (r *backBits) load() uint64 {
 	if r.at >= 0 {
-		return binary.LittleEndian.Uint64(r.src[r.at:])
+		return load64(r.src, r.at)
 	}
 	var b [8]byte
 	if r.at > -8 {
@@ -312,7 +313,7 @@ func (r *backBits) fill() {
 	r.at -= int(r.used >> 3)
 	r.used &= 7
 	if r.at >= 0 {
-		r.acc = binary.LittleEndian.Uint64(r.src[r.at:])
+		r.acc = load64(r.src, r.at)
 		return
 	}
 	r.at = max(r.at, -64)
@@ -419,9 +420,9 @@ func repeated(recent *[3]int, number, lLen int) int {
 // copyLiterals copies n literals to dst.
 func copyLiterals(dst, literals []byte, n int) {
 	if n <= 16 && len(dst) >= 16 && len(literals) >= 16 {
-		a, b := binary.LittleEndian.Uint64(literals), binary.LittleEndian.Uint64(literals[8:])
-		binary.LittleEndian.PutUint64(dst, a)
-		binary.LittleEndian.PutUint64(dst[8:], b)
+		a, b := load64(literals, 0), load64(literals, 8)
+		store64(dst, 0, a)
+		store64(dst, 8, b)
 		return
 	}
 	copy(dst, literals[:n])
@@ -430,9 +431,9 @@ func copyLiterals(dst, literals []byte, n int) {
 // repeat copies n bytes from offset before out to out.
 func repeat(dst []byte, out, offset, n int) {
 	if offset >= 8 && n <= 32 && len(dst)-out >= 40 {
-		from, to := dst[out-offset:], dst[out:out+40]
+		from := out - offset
 		for i := 0; i < n; i += 8 {
-			binary.LittleEndian.PutUint64(to[i:], binary.LittleEndian.Uint64(from[i:]))
+			store64(dst, out+i, load64(dst, from+i))
 		}
 		return
 	}
