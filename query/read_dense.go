@@ -69,12 +69,11 @@ func (r *reading) affordable(n uint64) (uint64, error) {
 	if b == nil && n > limit {
 		return 0, fmt.Errorf("%w: %d cells are too much for one result", ErrInvalid, n)
 	}
-	for n = min(n, limit); b != nil && n > 1; n /= 2 {
-		// A quarter is left for tiles on their way, so that the columns need not be made again for less.
-		if want := int64(n)*perCell + int64(n)*perCell/3; b.Take(want) == nil {
-			b.Give(want)
-			break
-		}
+	n = min(n, limit)
+	if b != nil {
+		// A quarter is left for tiles on their way, so that the columns need not be made again for less. All parts of a read
+		// but the last are of the same size, so that the memory of one serves the next.
+		n = min(n, max(1, uint64(max(b.Left(), 0)/4*3/perCell)))
 	}
 	return n, nil
 }

@@ -200,7 +200,10 @@ func gatherAs[T uint8 | uint16 | uint32 | uint64](dst, src []byte, pick []uint32
 
 // pick returns the cells of the result in order, by their number in the slab; nil means all as they are stored.
 func (run *slabRun) pick(ctx context.Context) ([]uint32, error) {
-	chosen := run.chosen()
+	chosen, err := run.chosen()
+	if err != nil {
+		return nil, err
+	}
 	if !run.slab.sort && !run.slab.repeat {
 		return chosen, nil
 	}
@@ -209,7 +212,6 @@ func (run *slabRun) pick(ctx context.Context) ([]uint32, error) {
 		n = run.cells()
 	}
 	if run.slab.sort && n > 0 {
-		var err error
 		if chosen, err = run.sorted(ctx, chosen, n); err != nil {
 			return nil, err
 		}
@@ -221,15 +223,21 @@ func (run *slabRun) pick(ctx context.Context) ([]uint32, error) {
 }
 
 // chosen returns the numbers of the cells that mask selects, nil for all.
-func (run *slabRun) chosen() []uint32 {
+func (run *slabRun) chosen() ([]uint32, error) {
 	if run.mask == nil {
-		return nil
+		return nil, nil
 	}
 	n := bytes.Count(run.mask, []byte{1})
 	if n == len(run.mask) {
-		return nil
+		return nil, nil
 	}
-	out := make([]uint32, n)
+	if n == 0 {
+		return []uint32{}, nil
+	}
+	out, err := scratch(run.numbers).halves(n)
+	if err != nil {
+		return nil, err
+	}
 	k := 0
 	if n > len(run.mask)/32 {
 		for i, m := range run.mask {
@@ -238,13 +246,13 @@ func (run *slabRun) chosen() []uint32 {
 				k++
 			}
 		}
-		return out
+		return out, nil
 	}
 	for i := nextSet(run.mask, 0); i < len(run.mask); i = nextSet(run.mask, i+1) {
 		out[k] = uint32(i)
 		k++
 	}
-	return out
+	return out, nil
 }
 
 // sorted brings n chosen cells into order and, where they may be versions of each other, leaves the newest of each; then
@@ -291,7 +299,10 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 
 // apart reports whether no two of n chosen cells, versions of which are neighbours, are at the same place.
 func (run *slabRun) apart(ctx context.Context, chosen []uint32, n int) (bool, error) {
-	doubtful := make([]uint32, n)
+	doubtful, err := scratch(run.numbers).halves(n)
+	if err != nil {
+		return false, err
+	}
 	number(doubtful)
 	doubtful = doubtful[min(1, n):]
 	for d := len(run.schema.Domain.Dimensions) - 1; d >= 0 && len(doubtful) > 0; d-- {

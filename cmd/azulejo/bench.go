@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -88,6 +89,8 @@ type benchJob struct {
 	cond   *condition.Node
 	fields []string
 	input  []query.Column
+	// spare is memory of columns, which serves all reads in parts as a client's buffers do.
+	spare [][]byte
 }
 
 func (c *benchCommand) prepare(ctx context.Context) (*benchJob, error) {
@@ -187,21 +190,14 @@ func (j *benchJob) once(ctx context.Context) (benchOutcome, error) {
 	return out, nil
 }
 
-// inParts reads with a budget until the read is complete, and returns the number of cells. The memory of one part serves
-// the next.
+// inParts reads with a budget until the read is complete, and returns the number of cells.
 func (j *benchJob) inParts(ctx context.Context, arr *array.Array, read *query.Read) (cells uint64, err error) {
-	var lent []*pool.Buffer
-	free := func() {
-		for _, b := range lent {
-			b.Release()
-		}
-		lent = lent[:0]
-	}
-	defer free()
+	var lent [][]byte
+	defer func() { j.spare = append(j.spare, lent...) }()
 	read.Alloc = func(n int) []byte {
-		b := pool.Get(n)
+		b := j.room(n)
 		lent = append(lent, b)
-		return b.B
+		return b
 	}
 	for {
 		read.Budget = pool.NewBudget(j.Budget)
@@ -217,8 +213,24 @@ func (j *benchJob) inParts(ctx context.Context, arr *array.Array, read *query.Re
 			return cells, errors.New("not one cell fits the budget")
 		}
 		read.Resume = result.Next
-		free()
+		j.spare, lent = append(j.spare, lent...), nil
 	}
+}
+
+// room returns memory for a column: the smallest that is left from an earlier part and suffices, or new memory in the place
+// of one that does not.
+func (j *benchJob) room(n int) []byte {
+	slices.SortFunc(j.spare, func(x, y []byte) int { return cap(x) - cap(y) })
+	i := slices.IndexFunc(j.spare, func(b []byte) bool { return cap(b) >= n })
+	if i < 0 {
+		if len(j.spare) > 0 {
+			j.spare = j.spare[1:]
+		}
+		return datatype.AlignedBytes(n)
+	}
+	b := j.spare[i]
+	j.spare = slices.Delete(j.spare, i, i+1)
+	return b[:n]
 }
 
 func (j *benchJob) aggregate(ctx context.Context, arr *array.Array) (benchOutcome, error) {

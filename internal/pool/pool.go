@@ -4,6 +4,7 @@ package pool
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -90,6 +91,14 @@ func (b *Budget) Take(n int64) error {
 
 // Give returns n booked bytes.
 func (b *Budget) Give(n int64) { b.used.Add(-n) }
+
+// Left returns the bytes that could be booked now.
+func (b *Budget) Left() int64 {
+	if b.limit <= 0 {
+		return math.MaxInt64
+	}
+	return b.limit - b.used.Load()
+}
 
 // Used returns the bytes booked now.
 func (b *Budget) Used() int64 { return b.used.Load() }
