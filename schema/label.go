@@ -67,6 +67,9 @@ func (a *Array) checkLabels() error {
 			return invalid("dimension label %q: labels must lie in the array", l.Name)
 		case !l.Type.Valid() || !l.Type.Info().Dimension:
 			return invalid("dimension label %q cannot have type %s", l.Name, l.Type)
+		case l.CellValNum != 1 && (l.Type != datatype.StringASCII || l.CellValNum != datatype.VarNum):
+			// Before the label's array is made, whose fill value is as large as a cell.
+			return invalid("dimension label %q: labels of %s with %d values each", l.Name, l.Type, l.CellValNum)
 		}
 		if d := &a.Domain.Dimensions[l.Dimension]; d.Var() || d.Type.IsFloat() {
 			return invalid("dimension label %q: dimension %q of %s takes no labels", l.Name, d.Name, d.Type)
