@@ -266,13 +266,11 @@ func (a *Array) readFragment(ctx context.Context, l located, footer []byte) (r *
 	return r, footerMemory*(f.Start+f.NBytes) + 1024, nil
 }
 
-// readable refuses fragments that do not fit the array.
+// readable refuses fragments that do not fit the array. Dense arrays may have sparse fragments, which releases up to 2.4 wrote.
 func (a *Array) readable(r *fragment.Reader) error {
 	f, what := r.Footer(), ""
 	switch {
-	case !f.Dense && a.Schema.Type == schema.Dense:
-		return &Error{"open", r.URI(), fmt.Errorf("%w: a sparse fragment in a dense array, which releases up to 2.4 wrote; consolidate the array with one of them", ErrUnsupported)}
-	case f.Dense != (a.Schema.Type == schema.Dense):
+	case f.Dense && a.Schema.Type == schema.Sparse:
 		what = "a dense fragment in a sparse array"
 	case len(f.Schema.Domain.Dimensions) != len(a.Schema.Domain.Dimensions):
 		what = "the fragment's schema has other dimensions"

@@ -92,6 +92,13 @@ func (r *reading) estimateDense(ctx context.Context) ([]Size, error) {
 				}
 				nBytes = saturatingAdd(nBytes, share)
 			}
+			for k := range plan.sparse {
+				share, err := r.sparseShare(ctx, &plan.sparse[k], out.Want.Name)
+				if err != nil {
+					return nil, err
+				}
+				nBytes = saturatingAdd(nBytes, share)
+			}
 		}
 		sizes[i] = out.size(plan.total, nBytes)
 	}

@@ -210,6 +210,9 @@ func makeWorld(t *testing.T, s *schema.Array, writes []worldWrite) *array.Array 
 			check(t, err)
 			continue
 		}
+		if s.Type == schema.Dense && w.box == nil {
+			a.Schema = asSparse(a.Schema)
+		}
 		q := &Write{Layout: schema.Unordered, Columns: w.columns(s), Timestamp: uint64(10 + i)}
 		if w.box != nil {
 			q.Layout = schema.RowMajor

@@ -110,6 +110,9 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 	if err := checkAggregates(a.Schema, q.Aggregates); err != nil {
 		return nil, err
 	}
+	if err := r.sparseAggregates(); err != nil {
+		return nil, err
+	}
 	if err := r.resume(); err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (r *reading) loadDense(ctx context.Context, p *densePlan) error {
 	}
 	used := map[int]bool{}
 	for i, f := range r.fragments {
-		used[i] = p.needs(f)
+		used[i] = !f.Dense() || p.needs(f)
 	}
 	return r.loadFields(ctx, names, used)
 }
@@ -140,6 +140,8 @@ type denseJob struct {
 	units   []denseUnit
 	// shown has what fragments show of every unit, for fields that all of them have.
 	shown [][]pieces
+	// over has the cells of sparse fragments; nil when there are none.
+	over *overlay
 	// mask has a byte per cell, 0 for those that do not satisfy the condition; nil without one.
 	mask    []byte
 	columns []Column
@@ -156,6 +158,9 @@ func (j *denseJob) run(ctx context.Context) (columns []Column, fit uint64, err e
 		return nil
 	})
 	if err != nil {
+		return nil, 0, err
+	}
+	if err := j.layOver(ctx); err != nil {
 		return nil, 0, err
 	}
 	if err := j.evaluate(ctx); err != nil {
@@ -254,6 +259,9 @@ func (j *denseJob) fill(ctx context.Context, vars []*varField) error {
 		}
 		return nil
 	})
+	if err == nil {
+		err = j.fillOverlay(ctx, vars)
+	}
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (j *denseJob) evaluate(ctx context.Context) error {
 	}
 	fillCells(mask, []byte{1})
 	j.mask = mask
-	return parallel(ctx, j.threads, len(j.units), func(ctx context.Context, i int) error {
+	err = parallel(ctx, j.threads, len(j.units), func(ctx context.Context, i int) error {
 		for k := range j.shown[i] {
 			piece := &j.shown[i][k]
 			if piece.frag == nil {
@@ -36,6 +36,10 @@ func (j *denseJob) evaluate(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return j.judgeOverlay(ctx)
 }
 
 // evaluatePiece evaluates the condition on the cells that one fragment shows of a unit.

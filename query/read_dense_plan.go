@@ -21,6 +21,8 @@ type densePlan struct {
 	total                uint64
 	// frags are the fragments that meet the domain, newest first.
 	frags []*denseFragment
+	// sparse are the sparse fragments that old releases wrote, newest first.
+	sparse []sparseInDense
 }
 
 // denseFragment is a fragment with its place in the grid.
@@ -64,6 +66,10 @@ func (r *reading) planDense() (*densePlan, error) {
 		p.total = lo
 	}
 	for i := len(r.fragments) - 1; i >= 0; i-- {
+		if !r.fragments[i].Dense() {
+			p.addSparse(r.fragments[i])
+			continue
+		}
 		f, err := p.place(r.fragments[i])
 		if err != nil {
 			return nil, err

@@ -65,6 +65,9 @@ func (j *denseJob) measure(ctx context.Context, o *outField) (v *varField, err e
 	err = parallel(ctx, j.threads, len(j.units), func(ctx context.Context, i int) error {
 		return j.measureUnit(ctx, i, v, o)
 	})
+	if err == nil {
+		err = j.measureOverlay(ctx, v, o)
+	}
 	if err != nil {
 		v.close(j)
 		return nil, err
@@ -162,7 +165,7 @@ func (p *varPiece) end(cell int) uint64 {
 // copyVarBox copies the values of the cells of a box.
 func (j *denseJob) copyVarBox(c *boxCopy, p *varPiece, data []byte, v *varField, o *outField, dst []byte) {
 	for ; !c.done; c.advance() {
-		if p.tile != nil && c.step == 1 && j.mask == nil {
+		if p.tile != nil && c.step == 1 && j.mask == nil && j.over == nil {
 			copy(dst[v.starts[c.dstAt]:], data[p.tile.Offsets[c.srcAt]:p.end(c.srcAt+c.run)])
 			continue
 		}
@@ -172,7 +175,9 @@ func (j *denseJob) copyVarBox(c *boxCopy, p *varPiece, data []byte, v *varField,
 			if p.tile != nil && (j.mask == nil || j.mask[at] != 0) {
 				value = data[p.tile.Offsets[cell]:p.end(cell+1)]
 			}
-			copy(dst[v.starts[at]:], value)
+			if !j.over.takes(at) {
+				copy(dst[v.starts[at]:], value)
+			}
 			at += c.step
 		}
 	}

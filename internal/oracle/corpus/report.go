@@ -41,7 +41,7 @@ func (u unsupported) Error() string { return "not supported: " + string(u) }
 
 // features maps what messages of the library say to names of features; the first match counts.
 var features = []struct{ text, feature string }{
-	{"sparse fragment", "sparse-fragment"}, {"xor", "xor"},
+	{"xor", "xor"},
 	{"scale_float", "float_scale"}, {"dictionary", "dictionary"},
 }
 

@@ -52,7 +52,9 @@ def build(old):
         number = [a["name"] for a in about["attributes"] if a["type"] in ("INT32", "INT64", "INT16") and a["cell_val_num"] == 1]
         if number:
             c.aggregate(["count", ["sum", number[0]], ["min", number[0]], ["max", number[0]]])
-            c.read(condition={"field": number[0], "op": "gt", "value": 20}, may_fail=True)
+            # With a condition, libtiledb loses all written cells of dense arrays that have sparse fragments.
+            if about["array_type"] == "sparse" or (all(f["dense"] for f in c.ctx.fragments(c.uri)["fragments"])):
+                c.read(condition={"field": number[0], "op": "gt", "value": 20}, may_fail=True)
     return reads
 
 

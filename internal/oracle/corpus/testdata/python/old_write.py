@@ -315,6 +315,16 @@ def dense_with_sparse_fragment(uri):
 
 
 @case
+def dense_of_sparse(uri):
+    """No dense fragment at all; column-major, negative coordinates, cells of several values."""
+    dims = [Dim("i", "INT64", (-20, 29), 7), Dim("j", "INT64", (-3, 5), 4)]
+    attrs = [Attr("m", "INT16", 2, ["gzip"]), TEXT, Attr("a", "INT32", filters=["double_delta"]), Attr("w", "FLOAT64", VAR)]
+    create(uri, dims, attrs, False, cell=COL, tile=COL, capacity=10, coords=["zstd"])
+    for n in (90, 10, 70):
+        fill_sparse(uri, dims, attrs, n)
+
+
+@case
 def dense_consolidated(uri):
     attrs = [Attr("a", "INT64", filters=["gzip"]), TEXT]
     create(uri, YX, attrs, False)
@@ -517,6 +527,15 @@ def nullable_dense(uri):
     create(uri, YX, nullable_attrs(), False)
     for box in ([(0, 15), (1, 12)], [(3, 9), (4, 9)]):
         fill_dense(uri, YX, nullable_attrs(), box)
+
+
+@case
+def dense_sparse_nullable(uri):
+    attrs = nullable_attrs()
+    create(uri, YX, attrs, False, capacity=9)
+    fill_dense(uri, YX, attrs, [(0, 13), (1, 12)])
+    fill_sparse(uri, YX, attrs, 50)
+    fill_sparse(uri, YX, attrs, 40)
 
 
 @case
