@@ -211,7 +211,7 @@ func TestPoliciesBesideEachOther(t *testing.T) {
 		counted := faultfs.New(before.PowerLoss(), nil)
 		must(t, later(ctx, counted))
 		n := len(counted.Ops())
-		for k := len(name) % 2; k < n; k += 2 {
+		for k := len(name) % 2; k < n; k += every(2) {
 			disk := before.PowerLoss()
 			var second error
 			first := faultfs.New(disk, func(op faultfs.Op) faultfs.Action {
@@ -245,7 +245,7 @@ func TestPolicyMayDieAnywhere(t *testing.T) {
 		want := state(t, before, kind)
 		counted := faultfs.New(before.PowerLoss(), nil)
 		must(t, later(ctx, counted))
-		for k := range counted.Ops() {
+		for k := 0; k < len(counted.Ops()); k += every(1) {
 			plans := []faultfs.Plan{faultfs.Nth(k, faultfs.Fail), faultfs.DeadFrom(k, faultfs.FailAfter), faultfs.DeadFrom(k, faultfs.Torn)}
 			disk := before.PowerLoss()
 			faulty := faultfs.New(disk, plans[k%len(plans)])
