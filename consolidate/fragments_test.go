@@ -232,6 +232,13 @@ func TestVersionsOfOneTime(t *testing.T) {
 			if got := history(t, fs, 10); got != want {
 				t.Errorf("merged %d times, duplicates %v: %s\nwant %s", i+1, dups, got, want)
 			}
+			a, err := array.Open(ctx, fs, uri, array.Latest())
+			must(t, err)
+			// The versions that the last one hides are gone, and each round writes one cell more.
+			kept := map[bool]int{false: 1, true: 3}[dups] + i
+			if n := a.Fragments()[0].Footer().NumCells(); n != uint64(kept) {
+				t.Errorf("merged %d times, duplicates %v: %d cells, want %d", i+1, dups, n, kept)
+			}
 			vacuumed(t, fs, consolidate.ModeFragments)
 			must(t, write(ctx, fs, 20+uint64(i), 19))
 			want = history(t, fs, 10)

@@ -293,27 +293,36 @@ func eachCell(keys *sortKeys, order []uint32, do func(versions []uint32)) {
 	}
 }
 
-// kept leaves of the versions of every cell, newest first, those before the first that was deleted, where the read asks
-// for it. Entries of order count the chosen cells.
-func (run *slabRun) kept(keys *sortKeys, order, chosen []uint32) []uint32 {
-	if run.q.Versions != KeptVersions {
-		return order
+// kept leaves of the versions of every cell, newest first, the first of each time, and where the read asks for those kept
+// of these the ones before the first that was deleted. Entries of order count the chosen cells.
+func (run *slabRun) kept(ctx context.Context, keys *sortKeys, order, chosen []uint32) ([]uint32, error) {
+	column, err := run.column(ctx, &timesField, run.hits)
+	if err != nil {
+		return nil, err
 	}
-	times := alias64(run.columns[DeleteTimestampField].data)
+	written, purge := alias64(column.data), run.q.Versions == KeptVersions
+	var deleted []uint64
+	if purge {
+		deleted = alias64(run.columns[DeleteTimestampField].data)
+	}
 	kept := order[:0]
 	eachCell(keys, order, func(versions []uint32) {
-		for _, k := range versions {
+		last := uint64(0)
+		for i, k := range versions {
 			cell := k
 			if chosen != nil {
 				cell = chosen[k]
 			}
-			if times[cell] <= run.at.End {
+			if purge && deleted[cell] <= run.at.End {
 				return
 			}
-			kept = append(kept, k)
+			if i == 0 || written[cell] != last {
+				kept = append(kept, k)
+			}
+			last = written[cell]
 		}
 	})
-	return kept
+	return kept, nil
 }
 
 // Deleted names what Delete made.

@@ -129,6 +129,9 @@ func TestAllVersionsTellWhatDeletedThem(t *testing.T) {
 	} {
 		fs, uri := deletesArray(t, c.dups)
 		putCells(t, fs, uri, 1, 1, 0, 1, 2, 3)
+		if !c.dups {
+			putCells(t, fs, uri, 3, 1, 1, 2) // hidden at all times
+		}
 		putCells(t, fs, uri, 3, 3, 1, 2)
 		deleteCells(t, fs, uri, 4, &condition.Node{Op: condition.And, Children: []*condition.Node{compareWith("d", condition.GT, 0), compareWith("a", condition.EQ, 1)}})
 		putCells(t, fs, uri, 5, 4, 2)

@@ -84,7 +84,8 @@ const (
 	// NewestVersions are what the array holds: of every cell the newest version, or every one where the array allows
 	// duplicates, without those that were deleted. A deleted version hides older ones all the same.
 	NewestVersions Versions = iota
-	// AllVersions are all that fragments hold, deleted ones too.
+	// AllVersions are all that can be seen at some time, deleted ones too: what fragments hold but, in an array without
+	// duplicates, versions that a newer one of the same millisecond hides.
 	AllVersions
 	// KeptVersions are those that no delete removed, and that no newer, deleted version of the same cell hides: what stays
 	// when deleted cells are purged.

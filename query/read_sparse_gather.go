@@ -284,7 +284,9 @@ func (run *slabRun) sorted(ctx context.Context, chosen []uint32, n int) ([]uint3
 	case versions && run.schema.AllowsDups:
 		order = newestFirst(keys, order, n)
 	case versions:
-		order = run.kept(keys, newestFirst(keys, order, n), chosen)
+		if order, err = run.kept(ctx, keys, newestFirst(keys, order, n), chosen); err != nil {
+			return nil, err
+		}
 	}
 	if order == nil {
 		return run.satisfying(chosen), nil

@@ -297,3 +297,48 @@ func maintain(t *testing.T, dir string, q answer) {
 		t.Errorf("array %s (%s %v): %v", q.Name, q.Mode, q.Settings, err)
 	}
 }
+
+// TestSplitVersions writes some cells several times in one millisecond and has the merged fragments split by size:
+// libtiledb sees the newest versions, also when it has merged them again.
+func TestSplitVersions(t *testing.T) {
+	dir, fs := t.TempDir(), file.New()
+	uri := filepath.Join(dir, "split", "ours")
+	s := schema.New(schema.Sparse)
+	s.Capacity = 3
+	number := func(v int) []byte { return datatype.Bytes([]int32{int32(v)}) }
+	for _, name := range []string{"x", "y"} {
+		s.Domain.Dimensions = append(s.Domain.Dimensions, schema.Dimension{Name: name, Type: datatype.Int32, CellValNum: 1, Domain: append(number(1), number(20)...), Extent: number(4)})
+	}
+	s.Attributes = []schema.Attribute{schema.NewAttribute("a", datatype.Int32, 1)}
+	err := os.Mkdir(filepath.Dir(uri), 0o700)
+	if err == nil {
+		err = array.Create(t.Context(), fs, uri, s)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version := range 7 {
+		a, err := array.Open(t.Context(), fs, uri, array.Latest(), array.ForWriting())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := &query.Write{Layout: schema.Unordered, Timestamp: 10, Columns: []query.Column{
+			{Name: "x", Data: datatype.Bytes([]int32{1, 2, 3, 9})}, {Name: "y", Data: datatype.Bytes([]int32{5, 5, 5, 9})},
+			{Name: "a", Data: datatype.Bytes([]int32{10, 20, 30, 40})}}}
+		for i := range 4 {
+			w.Columns[2].Data[4*i] += byte(version)
+		}
+		if _, err := query.Submit(t.Context(), a, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made, err := consolidate.Fragments(t.Context(), fs, uri, consolidate.Options{MaxFragmentSize: 300})
+	if err != nil || len(made) != 2 {
+		t.Fatalf("split into %d fragments, error %v", len(made), err)
+	}
+	q := answer{Name: "split", Sparse: true, Ends: []uint64{10}}
+	want := [][]string{{"1:5:16", "2:5:26", "3:5:36", "9:9:46"}}
+	same(t, "read by us", q, q.Ends, [][]string{cells(t, uri, 10, false)}, want)
+	same(t, "read by libtiledb", q, q.Ends, ask(t, "look", dir, []answer{q})[0].Cells, want)
+	same(t, "merged by libtiledb", q, q.Ends, ask(t, "again", dir, []answer{q})[0].Cells, want)
+}

@@ -387,7 +387,7 @@ func (p *player) consolidate(rng *rand.Rand, named bool) error {
 			o.Steps, o.MinFragments, o.MaxFragments = uint32(1+rng.IntN(3)), 2, uint32(2+rng.IntN(3))
 			o.SizeRatio = float32(rng.IntN(3)) / 2
 		}
-		if rng.IntN(4) == 0 && p.timesDiffer() {
+		if rng.IntN(4) == 0 {
 			o.MaxFragmentSize = uint64(3000 + rng.IntN(4000))
 		}
 	}
