@@ -313,9 +313,9 @@ func (c *checker) checkFragments(ctx context.Context, d *directory) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(all.fragments)) {
+	for _, l := range all.fragments {
 		c.sum.Fragments++
-		if err := c.checkFragment(ctx, all.fragments[name]); err != nil {
+		if err := c.checkFragment(ctx, l); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ type fragmentCheck struct {
 
 // checkFragment checks the metadata and every tile of a fragment.
 func (c *checker) checkFragment(ctx context.Context, l located) error {
-	f := &fragmentCheck{checker: c, uri: vfs.Join(c.uri, l.path), lists: map[uint64][]uint64{}}
+	f := &fragmentCheck{checker: c, uri: l.uri(c.uri), lists: map[uint64][]uint64{}}
 	f.metaURI = vfs.Join(f.uri, fragmentMetadataFile)
 	if l.Version == 1 || l.Version == 2 {
 		return f.checkOldest(ctx, l)
@@ -49,7 +49,7 @@ func (c *checker) checkFragment(ctx context.Context, l located) error {
 
 // checkOldest checks a fragment before version 3, whose metadata has no parts to look at one by one, by reading all of it.
 func (f *fragmentCheck) checkOldest(ctx context.Context, l located) error {
-	r, err := fragment.Open(ctx, f.fs, f.uri, l.Name, f.schemaOf, f.key)
+	r, err := fragment.Open(ctx, f.fs, f.uri, l.Name, true, f.schemaOf, f.key)
 	if err != nil {
 		return f.found(ctx, f.metaURI, err)
 	}

@@ -57,7 +57,7 @@ func deletable(ctx context.Context, fs vfs.FS, uri string, at Interval) (*direct
 		return nil, nil, err
 	}
 	// Nothing counts for overlapping the interval only, as it does in dense arrays.
-	live, _, err := d.visible(ctx, all.fragments, at, true)
+	live, _, err := d.visible(ctx, all, at, true)
 	return d, live, err
 }
 
@@ -98,7 +98,7 @@ func (d *directory) ignore(ctx context.Context, list []located) error {
 
 // removeFragment removes what makes a fragment count and then its folder.
 func (d *directory) removeFragment(ctx context.Context, l *located) error {
-	folder := vfs.Join(d.uri, l.path)
+	folder := l.uri(d.uri)
 	switch {
 	case l.single:
 		if err := d.fs.Remove(ctx, vfs.Join(d.uri, l.commit())); err != nil {

@@ -34,8 +34,8 @@ func (a *Array) Deletions() []Deletion { return a.deletes }
 
 // commits are the commits of an array at all times.
 type commits struct {
-	// fragments has the committed fragments by the names of their folders, those hidden by vacuum files included.
-	fragments map[string]located
+	// fragments has the committed fragments, those hidden by vacuum files included, sorted by the names of their folders.
+	fragments []located
 	// deletes are sorted by time.
 	deletes []deleteCommit
 }
@@ -47,6 +47,41 @@ type deleteCommit struct {
 	path string
 	// content is that of the file when a consolidated commits file has it, else nil.
 	content []byte
+}
+
+// addFragment adds the fragment that a .wrt file of that path or name commits; l says how it is committed.
+func (c *commits) addFragment(d *directory, path string, l located) error {
+	l.file = strings.TrimSuffix(path[strings.LastIndexByte(path, '/')+1:], writeExt)
+	var err error
+	if l.Name, err = format.ParseName(l.file); err != nil {
+		return &format.Error{URI: vfs.Join(d.uri, commitsDir, l.file+writeExt), Field: "name", Err: err}
+	}
+	c.fragments = append(c.fragments, l)
+	return nil
+}
+
+// sortFragments puts them in order and leaves one of each, with all its commits.
+func (c *commits) sortFragments() {
+	slices.SortStableFunc(c.fragments, func(x, y located) int { return strings.Compare(x.file, y.file) })
+	kept := c.fragments[:0]
+	for _, l := range c.fragments {
+		if n := len(kept); n > 0 && kept[n-1].file == l.file {
+			l.consolidated, l.single = l.consolidated || kept[n-1].consolidated, l.single || kept[n-1].single
+			kept[n-1] = l
+			continue
+		}
+		kept = append(kept, l)
+	}
+	c.fragments = kept
+}
+
+// fragment returns the fragment in the folder of that name.
+func (c *commits) fragment(file string) (located, bool) {
+	i, ok := slices.BinarySearchFunc(c.fragments, file, func(l located, file string) int { return strings.Compare(l.file, file) })
+	if !ok {
+		return located{}, false
+	}
+	return c.fragments[i], true
 }
 
 // addDelete adds a delete or update commit.
@@ -84,7 +119,7 @@ func (c *commits) pick(uri string, names []string) (live []located, deletes []de
 			deletes = append(deletes, c.deletes[i])
 			continue
 		}
-		l, ok := c.fragments[name]
+		l, ok := c.fragment(name)
 		if !ok {
 			return nil, nil, &Error{"open", vfs.Join(uri, fragmentsDir, name), ErrSnapshotLost}
 		}

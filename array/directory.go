@@ -56,10 +56,20 @@ type directory struct {
 // located is a committed fragment.
 type located struct {
 	format.Name
-	// file is the name of its folder, path the folder relative to the array.
-	file, path string
+	// file is the name of its folder.
+	file string
+	// inRoot says that the folder lies in the array's own one, as before version 12.
+	inRoot bool
 	// consolidated says that a consolidated commits file has its commit, single that the commit has a file of its own.
 	consolidated, single bool
+}
+
+// uri returns the URI of the fragment's folder.
+func (l *located) uri(array string) string {
+	if l.inRoot {
+		return array + "/" + l.file
+	}
+	return array + "/" + fragmentsDir + "/" + l.file
 }
 
 // commit returns the path of the fragment's commit file relative to the array, whether or not there is one.
@@ -136,52 +146,48 @@ func (d *directory) schemaURI(file string) string {
 	return vfs.Join(d.uri, schemaDir, file)
 }
 
-// committing says where the commit of a fragment is: in a file of its own, in a consolidated commits file, or both.
-type committing uint8
-
-const (
-	single committing = 1 << iota
-	consolidated
-)
-
 // committed returns the commits of all times.
 func (d *directory) committed(ctx context.Context) (*commits, error) {
-	all := &commits{fragments: map[string]located{}}
+	all := &commits{fragments: make([]located, 0, len(d.commits))}
 	paths, err := d.consolidated(ctx, all)
 	if err != nil {
 		return nil, err
 	}
+	for path := range paths {
+		if ext(path) != writeExt {
+			continue
+		}
+		if err := all.addFragment(d, path, located{consolidated: true}); err != nil {
+			return nil, err
+		}
+	}
 	for _, e := range d.commits {
-		switch path := commitsDir + "/" + e.Name; ext(e.Name) {
+		switch ext(e.Name) {
 		case writeExt:
-			paths[path] |= single
+			if err := all.addFragment(d, e.Name, located{single: true}); err != nil {
+				return nil, err
+			}
 		case deleteExt, updateExt:
-			if err := all.addDelete(d, path, nil); err != nil {
+			if err := all.addDelete(d, commitsDir+"/"+e.Name, nil); err != nil {
 				return nil, err
 			}
 		}
 	}
-	all.sortDeletes()
-	for path, how := range paths {
-		file, ok := strings.CutSuffix(vfs.Base(path), writeExt)
-		if !ok {
-			continue
-		}
-		n, err := format.ParseName(file)
-		if err != nil {
-			return nil, &format.Error{URI: vfs.Join(d.uri, path), Field: "name", Err: err}
-		}
-		all.fragments[file] = located{n, file, fragmentsDir + "/" + file, how&consolidated != 0, how&single != 0}
+	if err := d.committedInRoot(ctx, paths, all); err != nil {
+		return nil, err
 	}
-	return all, d.committedInRoot(ctx, paths, all.fragments)
+	all.sortDeletes()
+	all.sortFragments()
+	return all, nil
 }
 
 // committedInRoot adds fragments of versions before 12, which lie in the array's own folder. Other sub-folders of it are
 // not the array's.
-func (d *directory) committedInRoot(ctx context.Context, paths map[string]committing, found map[string]located) error {
+func (d *directory) committedInRoot(ctx context.Context, paths map[string]bool, all *commits) error {
+	single := map[string]bool{}
 	for _, e := range d.root {
 		if !e.Dir && ext(e.Name) == okExt {
-			paths[e.Name] |= single
+			single[e.Name] = true
 		}
 	}
 	for _, e := range d.root {
@@ -192,7 +198,8 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]commit
 		if err != nil {
 			continue
 		}
-		how, ok := paths[e.Name+okExt]
+		commit := e.Name + okExt
+		ok := single[commit] || paths[commit]
 		if !ok && n.Version < 5 {
 			// Before version 5 a fragment counts as soon as its metadata is there.
 			_, err := vfs.Size(ctx, d.fs, vfs.Join(d.uri, e.Name, fragmentMetadataFile))
@@ -202,7 +209,7 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]commit
 			ok = err == nil
 		}
 		if ok {
-			found[e.Name] = located{n, e.Name, e.Name, how&consolidated != 0, how&single != 0}
+			all.fragments = append(all.fragments, located{n, e.Name, true, paths[commit], single[commit]})
 		}
 	}
 	return nil
@@ -211,8 +218,8 @@ func (d *directory) committedInRoot(ctx context.Context, paths map[string]commit
 // consolidated returns the paths of fragments in all consolidated commits files, without those that ignore files list
 // (format_spec/consolidated_commits_file.md, format_spec/ignore_file.md), and adds their deletes, which libtiledb never
 // ignores, to all.
-func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]committing, error) {
-	ignored, paths := map[string]bool{}, map[string]committing{}
+func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]bool, error) {
+	ignored, paths := map[string]bool{}, map[string]bool{}
 	for _, e := range d.commits {
 		if ext(e.Name) != ignoreExt {
 			continue
@@ -244,7 +251,7 @@ func (d *directory) consolidated(ctx context.Context, all *commits) (map[string]
 					return nil, err
 				}
 			} else if !ignored[c.Path] {
-				paths[c.Path] |= consolidated
+				paths[c.Path] = true
 			}
 		}
 	}
@@ -264,7 +271,7 @@ func (d *directory) lines(ctx context.Context, path string) ([]string, error) {
 
 // visible returns those of all fragments that count in the interval, oldest first, and the names of those hidden by vacuum
 // files that count in it, sorted.
-func (d *directory) visible(ctx context.Context, all map[string]located, at Interval, dense bool) ([]located, []string, error) {
+func (d *directory) visible(ctx context.Context, all *commits, at Interval, dense bool) ([]located, []string, error) {
 	counts := func(n format.Name) bool {
 		if !dense && n.Version >= cellTimesVersion {
 			return at.Overlaps(n.Start, n.End)
@@ -278,21 +285,18 @@ func (d *directory) visible(ctx context.Context, all map[string]located, at Inte
 	if err != nil {
 		return nil, nil, err
 	}
-	var live []located
+	live := make([]located, 0, len(all.fragments))
 	var vacuumed []string
-	for file, l := range all {
-		switch {
+	for i := range all.fragments {
+		switch l := &all.fragments[i]; {
 		case !counts(l.Name):
-		case hidden[file]:
-			vacuumed = append(vacuumed, file)
+		case hidden[l.file]:
+			vacuumed = append(vacuumed, l.file)
 		default:
-			live = append(live, l)
+			live = append(live, *l)
 		}
 	}
-	slices.SortFunc(live, func(x, y located) int {
-		return cmp.Or(cmp.Compare(x.Start, y.Start), cmp.Compare(x.file, y.file))
-	})
-	slices.Sort(vacuumed)
+	slices.SortStableFunc(live, func(x, y located) int { return cmp.Compare(x.Start, y.Start) }) // they were sorted by name
 	return live, vacuumed, nil
 }
 

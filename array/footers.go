@@ -24,20 +24,21 @@ type merged struct {
 	format.Name
 }
 
-// mergedFooters returns the footers of the fragments that consolidated fragment metadata files hold, reading the newest
+// mergedFooters returns the footers of those of the fragments, in their order and nil for the others, that consolidated fragment metadata files hold, reading the newest
 // first and none that cannot hold what is still missing (format_spec/consolidated_fragment_metadata_file.md). Such files
 // are a cache: fragments of which they say nothing, or of which a damaged one should, have their own.
-func (a *Array) mergedFooters(ctx context.Context, live []located) (footerSet, error) {
-	found := footerSet{}
+func (a *Array) mergedFooters(ctx context.Context, live []located) ([][]byte, error) {
+	found := make([][]byte, len(live))
 	files, err := a.dir.metaFiles(ctx)
 	if err != nil {
 		return nil, err
 	}
+	wanted := make([]int, 0, len(live))
 	for _, m := range files {
-		var wanted []string
-		for _, l := range live {
-			if found[l.file] == nil && l.Start >= m.Start && l.Start <= m.End {
-				wanted = append(wanted, l.file)
+		wanted = wanted[:0]
+		for i := range live {
+			if l := &live[i]; found[i] == nil && l.Start >= m.Start && l.Start <= m.End {
+				wanted = append(wanted, i)
 			}
 		}
 		if len(wanted) == 0 {
@@ -50,10 +51,8 @@ func (a *Array) mergedFooters(ctx context.Context, live []located) (footerSet, e
 		case err != nil:
 			return nil, err
 		}
-		for _, name := range wanted {
-			if footer := set[name]; footer != nil {
-				found[name] = footer
-			}
+		for _, i := range wanted {
+			found[i] = set[live[i].file]
 		}
 	}
 	return found, nil
@@ -89,7 +88,7 @@ func (a *Array) footersIn(ctx context.Context, path string) (footerSet, error) {
 			return nil, 0, err
 		}
 		list, err := format.DecodeConsolidatedFragmentMetadata(content)
-		set, nBytes := footerSet{}, int64(1024)
+		set, nBytes := make(footerSet, len(list)), int64(1024)
 		for _, f := range list {
 			set[f.Fragment] = f.Footer
 			nBytes += int64(2*len(f.Fragment)+len(f.Footer)) + 64

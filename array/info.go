@@ -43,7 +43,7 @@ func (a *Array) FragmentInfos(ctx context.Context) ([]FragmentInfo, error) {
 		infos[i] = FragmentInfo{
 			Name: file, Path: r.URI()[len(a.URI)+1:], Start: n.Start, End: n.End, Version: f.Version, Dense: f.Dense,
 			SchemaName: f.SchemaName, NumTiles: f.NumTiles(), NumCells: f.NumCells(), NonEmptyDomain: r.NonEmptyDomain(),
-			NBytes: uint64(size), ConsolidatedMetadata: merged[file] != nil,
+			NBytes: uint64(size), ConsolidatedMetadata: merged[i] != nil,
 		}
 		for _, sizes := range [][]uint64{f.FileSizes, f.VarSizes, f.ValiditySizes} {
 			for _, s := range sizes {
@@ -55,11 +55,11 @@ func (a *Array) FragmentInfos(ctx context.Context) ([]FragmentInfo, error) {
 	return infos, classify(err)
 }
 
-// locations returns where the fragments of the snapshot lie.
+// locations returns the names of the fragments of the snapshot.
 func (a *Array) locations() []located {
 	list := make([]located, len(a.fragments))
 	for i, r := range a.fragments {
-		list[i] = located{Name: r.Name(), file: vfs.Base(r.URI()), path: r.URI()[len(a.URI)+1:]}
+		list[i] = located{Name: r.Name(), file: vfs.Base(r.URI())}
 	}
 	return list
 }

@@ -23,6 +23,10 @@ const parallelOpens = 16
 // fewNear is up to how many things are done one after the other on a backend that is near.
 const fewNear = 4
 
+// keptEnds is up to how many fragments of a near store keep what was read with their footers, a part of which every read
+// needs. For more of them at once it is memory that an open alone has no use for.
+const keptEnds = 64
+
 // openTries bounds how often an array is listed again because files disappear.
 const openTries = 3
 
@@ -140,12 +144,13 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 	}
 	a.fragments = make([]*fragment.Reader, len(live))
 	var missing []int
-	for i, l := range live {
+	for i := range live {
+		l := &live[i]
 		if a.Kept() == nil {
 			missing = append(missing, i)
 			continue
 		}
-		if r, ok := a.Kept().Get(cache.Description, a.cacheKey(vfs.Join(a.URI, l.path))); ok {
+		if r, ok := a.Kept().Get(cache.Description, a.cacheKey(l.uri(a.URI))); ok {
 			a.fragments[i], _ = r.(*fragment.Reader)
 		}
 		if a.fragments[i] == nil {
@@ -156,15 +161,18 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 	for i, m := range missing {
 		wanted[i] = live[m]
 	}
-	var footers footerSet
+	var footers [][]byte
 	if len(wanted) > parallelOpens { // fewer are read at once, which takes no longer than looking for merged ones
 		if footers, err = a.mergedFooters(ctx, wanted); err != nil {
 			return err
 		}
+	} else {
+		footers = make([][]byte, len(wanted))
 	}
+	keepEnds := len(wanted) <= keptEnds || !vfs.IsNear(a.FS)
 	err = fetchAll(a.FS, len(missing), func(i int) error {
 		var err error
-		a.fragments[missing[i]], err = a.openFragment(ctx, wanted[i], footers[wanted[i].file])
+		a.fragments[missing[i]], err = a.openFragment(ctx, &wanted[i], footers[i], keepEnds)
 		return err
 	})
 	if err != nil {
@@ -226,7 +234,7 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 		return all.pick(a.URI, o.names)
 	}
 	dense := a.Schema.Type == schema.Dense
-	live, a.vacuumed, err = a.dir.visible(ctx, all.fragments, a.At, dense)
+	live, a.vacuumed, err = a.dir.visible(ctx, all, a.At, dense)
 	if !dense {
 		deletes = all.counting(a.At)
 	}
@@ -234,9 +242,9 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 }
 
 // openFragment reads the footer of a fragment, or takes the one that a consolidated fragment metadata file has of it.
-func (a *Array) openFragment(ctx context.Context, l located, footer []byte) (*fragment.Reader, error) {
-	uri := vfs.Join(a.URI, l.path)
-	r, nBytes, err := a.readFragment(ctx, l, footer)
+func (a *Array) openFragment(ctx context.Context, l *located, footer []byte, keepEnd bool) (*fragment.Reader, error) {
+	uri := l.uri(a.URI)
+	r, nBytes, err := a.readFragment(ctx, uri, l.Name, footer, keepEnd)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
 	}
@@ -250,16 +258,15 @@ func (a *Array) openFragment(ctx context.Context, l located, footer []byte) (*fr
 }
 
 // readFragment makes the reader of a fragment, from its footer when that is not nil; nBytes estimates its memory.
-func (a *Array) readFragment(ctx context.Context, l located, footer []byte) (r *fragment.Reader, nBytes int64, err error) {
-	uri := vfs.Join(a.URI, l.path)
+func (a *Array) readFragment(ctx context.Context, uri string, name format.Name, footer []byte, keepEnd bool) (r *fragment.Reader, nBytes int64, err error) {
 	schemaOf := func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }
 	if footer != nil {
-		r, err := fragment.OpenLone(a.FS, uri, l.Name, footer, schemaOf, a.key)
+		r, err := fragment.OpenLone(a.FS, uri, name, footer, schemaOf, a.key)
 		if !errors.Is(err, format.ErrCorrupt) {
 			return r, loneMemory * int64(len(footer)), err
 		}
 	}
-	if r, err = fragment.Open(ctx, a.FS, uri, l.Name, schemaOf, a.key); err != nil {
+	if r, err = fragment.Open(ctx, a.FS, uri, name, keepEnd, schemaOf, a.key); err != nil {
 		return nil, 0, err
 	}
 	f := r.Footer()

@@ -95,10 +95,10 @@ func (d *directory) pending(ctx context.Context) ([]Pending, error) {
 }
 
 // hidePending adds what announced fragments that are committed replace: a vacuum file will list it, or does already.
-func (d *directory) hidePending(ctx context.Context, hidden map[string]bool, committed map[string]located, counts func(format.Name) bool) error {
+func (d *directory) hidePending(ctx context.Context, hidden map[string]bool, committed *commits, counts func(format.Name) bool) error {
 	all, err := d.pending(ctx)
 	for _, p := range all {
-		if l, ok := committed[p.Fragment]; ok && counts(l.Name) {
+		if l, ok := committed.fragment(p.Fragment); ok && counts(l.Name) {
 			for _, path := range p.Hidden {
 				hidden[vfs.Base(path)] = true
 			}

@@ -1,7 +1,7 @@
 package format
 
 import (
-	"strings"
+	"bytes"
 
 	"azulejo/internal/bin"
 	"azulejo/schema"
@@ -54,14 +54,18 @@ func DecodeConsolidatedFragmentMetadata(file []byte) ([]ConsolidatedFooter, erro
 	r := bin.NewReader(payload)
 	n := r.Count("fragments", uint64(r.U32("number of fragments")), 16)
 	footers := make([]ConsolidatedFooter, n)
-	places := make([]uint64, n+1)
+	places, names := make([]uint64, n+1), make([][2]int, n)
 	for i := range footers {
-		name := r.String64("fragment")
-		footers[i].Fragment = name[strings.LastIndexByte(name, '/')+1:]
+		name := r.Bytes("fragment", r.U64("size of name"))
+		names[i] = [2]int{r.Offset() - len(name) + bytes.LastIndexByte(name, '/') + 1, r.Offset()}
 		places[i] = r.U64("position")
 	}
 	if err := readErr(r, part, 0); err != nil {
 		return nil, err
+	}
+	text := string(payload[:r.Offset()])
+	for i, at := range names {
+		footers[i].Fragment = text[at[0]:at[1]]
 	}
 	places[n] = uint64(len(payload))
 	last := uint64(r.Offset())
@@ -82,7 +86,7 @@ const UnknownStart = -1
 // tell where the last part ends. version and
 // schemaOf are as in DecodeFooter.
 func DecodeLoneFooter(b []byte, version uint32, schemaOf func(name string) (*schema.Array, error)) (*Footer, error) {
-	d := footerDecoder{schemaOf: schemaOf, Reader: bin.NewReader(b)}
+	d := footerDecoder{f: &Footer{}, schemaOf: schemaOf, Reader: bin.NewReader(b)}
 	if version == 0 {
 		version = 4
 	}

@@ -3,6 +3,7 @@ package format
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"testing"
 
 	"azulejo/internal/bin"
@@ -84,14 +85,38 @@ func TestLoneFooters(t *testing.T) {
 			!reflect.DeepEqual(lone.NonEmptyDomain, whole.NonEmptyDomain) || whole.Start+whole.NBytes+whole.LengthBytes() != int64(len(v.file)) {
 			t.Errorf("%s: %+v\nwant %+v", v.name, lone, whole)
 		}
-		for i, pos := range whole.bounds[:len(whole.bounds)-1] {
-			_, want := whole.PartExtent(pos)
-			if i == len(whole.bounds)-2 {
-				want = -1
-			}
-			if _, got := lone.PartExtent(pos); got != want {
-				t.Errorf("%s: part %d has %d bytes, want %d", v.name, i, got, want)
+		bounds := bounds(whole)
+		for i, pos := range bounds[:len(bounds)-1] {
+			for _, ascending := range []bool{whole.ascending, false} {
+				whole.ascending, lone.ascending = ascending, ascending
+				want := int64(bounds[i+1] - pos)
+				if _, got := whole.PartExtent(pos); got != want {
+					t.Errorf("%s: part %d has %d bytes, want %d", v.name, i, got, want)
+				}
+				if i == len(bounds)-2 {
+					want = -1
+				}
+				if _, got := lone.PartExtent(pos); got != want {
+					t.Errorf("%s: part %d of a lone footer has %d bytes, want %d", v.name, i, got, want)
+				}
 			}
 		}
 	}
+}
+
+// bounds returns where the parts begin, each place once, and where the footer does.
+func bounds(f *Footer) []uint64 {
+	single := f.single()
+	all := append(single[:1:1], uint64(f.Start))
+	if has(f.Version, summaryFeature) {
+		all = append(all, f.Parts.Summary)
+	}
+	if has(f.Version, conditionsFeature) {
+		all = append(all, f.Parts.ProcessedConditions)
+	}
+	for _, list := range f.positions() {
+		all = append(all, list...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

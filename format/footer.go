@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
+	"sort"
 
 	"azulejo/internal/bin"
 	"azulejo/schema"
@@ -58,9 +58,9 @@ type Footer struct {
 	// Start is the position of the footer in the file, or UnknownStart, NBytes its length without the length field behind it.
 	Start, NBytes int64
 
-	tiles        uint64   // number of tiles
-	cellsPerTile uint64   // cells of a full tile
-	bounds       []uint64 // all positions of Parts, sorted, and Start
+	tiles        uint64 // number of tiles
+	cellsPerTile uint64 // cells of a full tile
+	ascending    bool   // the positions of every list of Parts rise
 }
 
 // Parts has the file positions of the generic tiles of fragment metadata; the lists have one entry per slot. Lists and
@@ -75,8 +75,8 @@ type Parts struct {
 }
 
 // lists returns the per-slot lists in stored order, with the feature that brought each.
-func (p *Parts) lists() []partList {
-	return []partList{
+func (p *Parts) lists() [partLists]partList {
+	return [...]partList{
 		{"tile offsets", footerFeature, &p.TileOffsets},
 		{"var tile offsets", footerFeature, &p.VarOffsets},
 		{"var tile sizes", footerFeature, &p.VarSizes},
@@ -87,6 +87,12 @@ func (p *Parts) lists() []partList {
 		{"tile null counts", tileMetadataFeature, &p.NullCounts},
 	}
 }
+
+// partLists is the number of per-slot lists of positions, and sizeLists that of the lists of file sizes.
+const (
+	partLists = 8
+	sizeLists = 3
+)
 
 // partList is one per-slot list of positions.
 type partList struct {
@@ -111,7 +117,7 @@ func DecodeFooter(tail []byte, fileSize int64, version uint32, schemaOf func(nam
 	if int64(len(tail)) > fileSize {
 		return nil, corrupt("fragment footer", 0, version, "a tail of %d bytes of a file of %d", len(tail), fileSize)
 	}
-	d := footerDecoder{schemaOf: schemaOf}
+	d := footerDecoder{f: &Footer{}, schemaOf: schemaOf}
 	if version == 0 {
 		version = 4
 	}
@@ -144,9 +150,12 @@ func DecodeFooter(tail []byte, fileSize int64, version uint32, schemaOf func(nam
 // footerDecoder reads a footer.
 type footerDecoder struct {
 	*bin.Reader
-	f        Footer
+	// f does not share memory with what the Reader reads.
+	f        *Footer
 	schemaOf func(name string) (*schema.Array, error)
 	slots    Slots
+	// numbers is room for the lists.
+	numbers []uint64
 }
 
 // length returns the footer's length: the stored one when a length follows the footer, which ends at end, or the one
@@ -188,7 +197,7 @@ func oldFooterLen(a *schema.Array, version uint32) int64 {
 }
 
 func (d *footerDecoder) decode(nameVersion uint32) (*Footer, error) {
-	f := &d.f
+	f := d.f
 	if err := d.head(nameVersion); err != nil {
 		return nil, err
 	}
@@ -233,7 +242,7 @@ func (d *footerDecoder) has(f feature) bool { return d.Err() == nil && has(d.f.V
 
 // head reads the version and the schema's name, and gets the schema.
 func (d *footerDecoder) head(nameVersion uint32) error {
-	f := &d.f
+	f := d.f
 	f.Version = d.U32("format version")
 	if d.Err() == nil && !known(f.Version) {
 		d.Fail("format version", fmt.Errorf("%w: %d", ErrVersion, f.Version))
@@ -256,6 +265,9 @@ func (d *footerDecoder) head(nameVersion uint32) error {
 		if f.Schema, err = d.schemaOf(f.SchemaName); err != nil {
 			return err
 		}
+		if f.Schema.Name == f.SchemaName {
+			f.SchemaName = f.Schema.Name // many footers name one schema: keep one text
+		}
 	}
 	if f.Dense && f.Schema.Type != schema.Dense {
 		return corrupt("fragment footer/dense", f.Start, f.Version, "a dense fragment of a sparse array")
@@ -277,12 +289,14 @@ func (d *footerDecoder) nonEmptyDomain() {
 
 // lists reads everything that has one number per slot, and the positions between.
 func (d *footerDecoder) lists() {
-	f, n := &d.f, uint64(d.slots.Len())
-	f.FileSizes = d.U64s("file sizes", n)
+	f, n := d.f, d.slots.Len()
+	d.numbers = make([]uint64, (sizeLists+partLists)*d.Count("file sizes", uint64(n), 8))
+	f.FileSizes = d.list("file sizes", n)
 	f.VarSizes = d.varList("var file sizes", n)
-	f.ValiditySizes = make([]uint64, n)
 	if d.has(nullableFeature) {
-		f.ValiditySizes = d.U64s("validity file sizes", n)
+		f.ValiditySizes = d.list("validity file sizes", n)
+	} else {
+		f.ValiditySizes = make([]uint64, n)
 	}
 	f.Parts.RTree = d.U64("R-tree")
 	for i, l := range f.Parts.lists() {
@@ -291,7 +305,7 @@ func (d *footerDecoder) lists() {
 		case i == 1 || i == 2:
 			*l.list = d.varList(l.name, n)
 		default:
-			*l.list = d.U64s(l.name, n)
+			*l.list = d.list(l.name, n)
 		}
 	}
 	if d.has(summaryFeature) {
@@ -302,12 +316,23 @@ func (d *footerDecoder) lists() {
 	}
 }
 
-// varList reads a list that lacks the coordinates' slot before version 5; that slot is added as 0.
-func (d *footerDecoder) varList(field string, n uint64) []uint64 {
-	if d.has(dimensionFeature) {
-		return d.U64s(field, n)
+// list reads a list of n numbers; nil after a fault.
+func (d *footerDecoder) list(field string, n int) []uint64 {
+	if d.Count(field, uint64(n), 8) == 0 {
+		return nil
 	}
-	return append(d.U64s(field, n-1), 0)
+	list := d.numbers[:n:n]
+	d.numbers = d.numbers[n:]
+	d.U64sTo(field, list)
+	return list
+}
+
+// varList reads a list that lacks the coordinates' slot before version 5; that slot is added as 0.
+func (d *footerDecoder) varList(field string, n int) []uint64 {
+	if d.has(dimensionFeature) {
+		return d.list(field, n)
+	}
+	return append(d.list(field, n-1), 0)
 }
 
 func (d *footerDecoder) sections() {
@@ -332,34 +357,34 @@ func (f *Footer) settle() error {
 	if err := f.settleTiles(); err != nil {
 		return err
 	}
-	n := 4 + len(f.Parts.GlobalOrderMins) + len(f.Parts.GlobalOrderMaxes)
-	lists := f.Parts.lists()
-	for _, l := range lists {
-		n += len(*l.list)
+	last := f.Parts.RTree
+	f.ascending = true
+	for _, list := range f.positions() {
+		before := uint64(0)
+		for _, pos := range list {
+			f.ascending = f.ascending && pos >= before
+			before, last = pos, max(last, pos)
+		}
 	}
-	f.bounds = make([]uint64, 0, n)
-	for _, l := range lists {
-		f.bounds = append(f.bounds, *l.list...)
+	for _, pos := range f.single() {
+		last = max(last, pos)
 	}
-	f.bounds = append(f.bounds, f.Parts.RTree)
-	f.bounds = append(f.bounds, f.Parts.GlobalOrderMins...)
-	f.bounds = append(f.bounds, f.Parts.GlobalOrderMaxes...)
-	if has(f.Version, summaryFeature) {
-		f.bounds = append(f.bounds, f.Parts.Summary)
-	}
-	if has(f.Version, conditionsFeature) {
-		f.bounds = append(f.bounds, f.Parts.ProcessedConditions)
-	}
-	slices.Sort(f.bounds)
-	if last := f.bounds[len(f.bounds)-1]; last >= uint64(f.Start) && !f.oldZero() {
+	if last >= uint64(f.Start) && (last > 0 || f.Version >= 3) { // metadata made up for versions 1 and 2 has all at 0
 		return corrupt("fragment footer/positions of parts", 0, f.Version, "%d in a file whose footer begins at %d", last, f.Start)
 	}
-	f.bounds = slices.Compact(append(f.bounds, uint64(f.Start)))
 	return nil
 }
 
-// oldZero reports whether all parts stand at 0, as in metadata made up for versions 1 and 2.
-func (f *Footer) oldZero() bool { return f.bounds[len(f.bounds)-1] == 0 && f.Version < 3 }
+// positions returns the lists of Parts.
+func (f *Footer) positions() [partLists + 2][]uint64 {
+	p := &f.Parts
+	return [...][]uint64{p.TileOffsets, p.VarOffsets, p.VarSizes, p.ValidityOffsets, p.Mins, p.Maxes, p.Sums, p.NullCounts, p.GlobalOrderMins, p.GlobalOrderMaxes}
+}
+
+// single returns the positions of Parts that there is one of; 0 is where versions that lack one have their first part.
+func (f *Footer) single() [3]uint64 {
+	return [...]uint64{f.Parts.RTree, f.Parts.Summary, f.Parts.ProcessedConditions}
+}
 
 // settleTiles computes the number of tiles and of cells in each.
 func (f *Footer) settleTiles() error {
@@ -440,15 +465,31 @@ func (f *Footer) NumCells() uint64 {
 // PartExtent returns the bytes of the file in which the generic tile at a position of Parts lies: up to the next part, or
 // to the footer; nBytes is -1 when it is not known where that begins.
 func (f *Footer) PartExtent(pos uint64) (start, nBytes int64) {
-	i, found := slices.BinarySearch(f.bounds, pos)
-	if found {
-		i++
-	}
-	if i >= len(f.bounds) {
+	next := uint64(f.Start)
+	if next <= pos {
 		return int64(pos), 0
 	}
-	if f.bounds[i] == math.MaxUint64 {
+	consider := func(at uint64) {
+		if at > pos {
+			next = min(next, at)
+		}
+	}
+	for _, at := range f.single() {
+		consider(at)
+	}
+	for _, list := range f.positions() {
+		if f.ascending {
+			if i := sort.Search(len(list), func(i int) bool { return list[i] > pos }); i < len(list) {
+				next = min(next, list[i])
+			}
+			continue
+		}
+		for _, at := range list {
+			consider(at)
+		}
+	}
+	if next == math.MaxUint64 {
 		return int64(pos), -1
 	}
-	return int64(pos), int64(f.bounds[i] - pos)
+	return int64(pos), int64(next - pos)
 }

@@ -26,9 +26,18 @@ func readRange(r *bin.Reader, d *schema.Dimension) schema.Range {
 // readRanges reads one range per dimension into new memory.
 func readRanges(r *bin.Reader, d *schema.Domain) []schema.Range {
 	ranges := make([]schema.Range, len(d.Dimensions))
+	n := 0
 	for i := range ranges {
-		s := readRange(r, &d.Dimensions[i])
-		ranges[i] = schema.Range{Lo: append([]byte{}, s.Lo...), Hi: append([]byte{}, s.Hi...)}
+		ranges[i] = readRange(r, &d.Dimensions[i])
+		n += len(ranges[i].Lo) + len(ranges[i].Hi)
+	}
+	room := make([]byte, 0, n)
+	for i := range ranges {
+		s := &ranges[i]
+		at := len(room)
+		room = append(append(room, s.Lo...), s.Hi...)
+		mid := at + len(s.Lo)
+		s.Lo, s.Hi = room[at:mid:mid], room[mid:len(room):len(room)]
 	}
 	return ranges
 }

@@ -36,8 +36,17 @@ const uuidLen = 32
 // addressing. The error wraps ErrCorrupt.
 func ParseName(s string) (Name, error) {
 	rest, ok := strings.CutPrefix(s, "__")
-	parts := strings.Split(rest, "_")
-	if !ok || len(parts) < 2 || len(parts) > 4 {
+	var room [4]string
+	parts := room[:0]
+	for more := true; ok && more; {
+		var part string
+		part, rest, more = strings.Cut(rest, "_")
+		ok = len(parts) < len(room)
+		if ok {
+			parts = append(parts, part)
+		}
+	}
+	if !ok || len(parts) < 2 {
 		return Name{}, nameErr(s)
 	}
 	var n Name

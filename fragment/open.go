@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"azulejo/filter"
@@ -35,7 +36,7 @@ type Reader struct {
 	key    *filter.Key
 	footer *format.Footer
 	slots  format.Slots
-	// end is the end of the metadata file: Open reads it, a reader made by OpenLone when it first needs another part.
+	// end is the end of the metadata file: Open reads and may keep it, else it is read when another part is first needed.
 	end atomic.Pointer[fileEnd]
 
 	// rtree, processed and fields are made when they are first asked for. Two goroutines may do it at the same time; the first one
@@ -53,16 +54,18 @@ type fileEnd struct {
 	size int64
 }
 
-// Open reads the footer of the fragment in folder uri, in one read of the end of its metadata file. schemaOf returns the
-// schema with that file name; it is called once. The key is nil unless the array is encrypted; a wrong one shows when parts
-// of the metadata are read.
-func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, schemaOf func(name string) (*schema.Array, error), key *filter.Key) (*Reader, error) {
+// Open reads the footer of the fragment in folder uri, in one read of the end of its metadata file. keepEnd says whether to
+// keep all that was read, up to 16 KiB, because other parts will be wanted. schemaOf returns the schema with that file name;
+// it is called once. The key is nil unless the array is encrypted; a wrong one shows when parts of the metadata are read.
+func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, keepEnd bool, schemaOf func(name string) (*schema.Array, error), key *filter.Key) (*Reader, error) {
 	r := &Reader{fs: fs, uri: uri, name: name, key: key}
-	read := r.readFooter
+	var err error
 	if name.Version == 1 || name.Version == 2 {
-		read = r.readOldest
+		err = r.readOldest(ctx, schemaOf)
+	} else {
+		err = r.readFooter(ctx, keepEnd, schemaOf)
 	}
-	if err := read(ctx, schemaOf); err != nil {
+	if err != nil {
 		return nil, format.WithURI(err, r.metadataURI())
 	}
 	return r, r.settle()
@@ -90,29 +93,34 @@ func (r *Reader) settle() error {
 	return nil
 }
 
-func (r *Reader) readFooter(ctx context.Context, schemaOf func(name string) (*schema.Array, error)) error {
+func (r *Reader) readFooter(ctx context.Context, keepEnd bool, schemaOf func(name string) (*schema.Array, error)) error {
 	want := tailBytes
 	for {
-		end, err := r.readEnd(ctx, want)
-		if err != nil {
+		need, err := r.readFooterIn(ctx, want, keepEnd, schemaOf)
+		if need == 0 {
 			return err
 		}
-		footer, err := format.DecodeFooter(end.tail, end.size, r.name.Version, schemaOf)
-		var short *format.TailError
-		if errors.As(err, &short) && short.Need > int64(want) && int64(want) < end.size {
-			want = int(min(short.Need, end.size))
-			continue
-		}
-		r.footer = footer
-		r.end.Store(end)
-		return err
+		want = need
 	}
 }
 
-// readEnd reads the last n bytes of the metadata file, or all of a smaller one.
-func (r *Reader) readEnd(ctx context.Context, n int) (*fileEnd, error) {
-	tail, size, err := vfs.ReadTail(ctx, r.fs, r.metadataURI(), n)
-	return &fileEnd{tail, size}, err
+// readFooterIn reads the footer from the last n bytes of the metadata file. If those are too few, need is how many it takes.
+func (r *Reader) readFooterIn(ctx context.Context, n int, keepEnd bool, schemaOf func(name string) (*schema.Array, error)) (need int, err error) {
+	room := pool.Get(n)
+	defer room.Release()
+	tail, size, err := vfs.ReadTail(ctx, r.fs, r.metadataURI(), room.B)
+	if err != nil {
+		return 0, err
+	}
+	r.footer, err = format.DecodeFooter(tail, size, r.name.Version, schemaOf)
+	var short *format.TailError
+	if err != nil && errors.As(err, &short) && short.Need > int64(n) && int64(n) < size {
+		return int(min(short.Need, size)), nil
+	}
+	if keepEnd {
+		r.end.Store(&fileEnd{slices.Clone(tail), size})
+	}
+	return 0, err
 }
 
 // loadEnd returns the end of the metadata file, reading it at first use.
@@ -120,16 +128,21 @@ func (r *Reader) loadEnd(ctx context.Context) (*fileEnd, error) {
 	if end := r.end.Load(); end != nil {
 		return end, nil
 	}
-	end, err := r.readEnd(ctx, tailBytes)
+	room := pool.Get(tailBytes)
+	defer room.Release()
+	tail, size, err := vfs.ReadTail(ctx, r.fs, r.metadataURI(), room.B)
 	if err != nil {
 		return nil, err
 	}
-	r.end.CompareAndSwap(nil, end)
+	r.end.CompareAndSwap(nil, &fileEnd{slices.Clone(tail), size})
 	return r.end.Load(), nil
 }
 
 // MetadataBytes returns the size of the metadata file.
 func (r *Reader) MetadataBytes(ctx context.Context) (int64, error) {
+	if f := r.footer; f.Start != format.UnknownStart && r.oldest == nil {
+		return f.Start + f.NBytes + f.LengthBytes(), nil
+	}
 	end, err := r.loadEnd(ctx)
 	if err != nil {
 		return 0, err

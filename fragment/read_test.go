@@ -106,7 +106,7 @@ func openReadable(tb testing.TB, fs vfs.FS, s *schema.Array) (*Reader, error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return Open(context.Background(), fs, readURI, name, func(string) (*schema.Array, error) { return s, nil }, nil)
+	return Open(context.Background(), fs, readURI, name, true, func(string) (*schema.Array, error) { return s, nil }, nil)
 }
 
 func mustOpen(tb testing.TB) *Reader {

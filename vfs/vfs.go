@@ -89,13 +89,14 @@ func ReadAll(ctx context.Context, fs FS, uri string) ([]byte, error) {
 // Tailer is implemented by backends that read the end of a file cheaper than by opening it first.
 type Tailer interface {
 	// ReadTail is ReadTail for this backend.
-	ReadTail(ctx context.Context, uri string, n int) (tail []byte, size int64, err error)
+	ReadTail(ctx context.Context, uri string, room []byte) (tail []byte, size int64, err error)
 }
 
-// ReadTail returns the last n bytes of a file, all of a shorter one, in new memory, and its length in bytes.
-func ReadTail(ctx context.Context, fs FS, uri string, n int) (tail []byte, size int64, err error) {
+// ReadTail reads the end of a file into room, as much as goes in there, all of a file that is shorter. It returns the part
+// of room that it filled and the length of the file in bytes.
+func ReadTail(ctx context.Context, fs FS, uri string, room []byte) (tail []byte, size int64, err error) {
 	if t, ok := fs.(Tailer); ok {
-		return t.ReadTail(ctx, uri, n)
+		return t.ReadTail(ctx, uri, room)
 	}
 	f, err := fs.Open(ctx, uri)
 	if err != nil {
@@ -103,7 +104,7 @@ func ReadTail(ctx context.Context, fs FS, uri string, n int) (tail []byte, size 
 	}
 	defer f.Close()
 	size = f.Size()
-	tail = make([]byte, min(int64(n), size))
+	tail = room[:min(int64(len(room)), size)]
 	return tail, size, f.ReadAt(ctx, tail, size-int64(len(tail)))
 }
 

@@ -139,6 +139,14 @@ func (r *Reader) U64s(field string, n uint64) []uint64 {
 	return v
 }
 
+// U64sTo reads as many 64-bit numbers as dst has room for; it leaves dst alone after a fault.
+func (r *Reader) U64sTo(field string, dst []uint64) {
+	b := r.Bytes(field, uint64(len(dst))*8)
+	for i := range len(b) / 8 {
+		dst[i] = binary.LittleEndian.Uint64(b[i*8:])
+	}
+}
+
 // String32 reads a text with a 32-bit length before it.
 func (r *Reader) String32(field string) string {
 	return string(r.Bytes(field, uint64(r.U32(field))))

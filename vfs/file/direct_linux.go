@@ -1,16 +1,14 @@
 package file
 
 import (
-	"bytes"
 	"encoding/binary"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"azulejo/internal/pool"
 )
 
 // Sizes of the buffers for directory entries: most directories of arrays are small, and those with many fragments are
@@ -45,35 +43,35 @@ func readDir(path string) ([]dirEntry, error) {
 	}
 }
 
-// readTail returns the last n bytes of a file and its length. A file that is not longer takes three calls of the kernel.
-func readTail(path string, n int) (tail []byte, size int64, err error) {
+// readTail reads the end of a file into room and returns what it filled and the file's length. A file that is shorter takes
+// three calls of the kernel: one that gives less of a file than was asked for has come to its end.
+func readTail(path string, room []byte) (tail []byte, size int64, err error) {
 	fd, err := ignoringInterrupts(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return nil, 0, err
 	}
 	defer unix.Close(fd) // best effort: nothing was written
-	room := pool.Get(n + 1)
-	defer room.Release()
-	got, err := readAt(fd, room.B, 0)
+	got, err := ignoringInterrupts(func() (int, error) { return unix.Pread(fd, room, 0) })
 	if err == unix.EISDIR {
 		err = errNoFile
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	if got <= n {
-		return append(make([]byte, 0, got), room.B[:got]...), int64(got), nil
+	if got < len(room) {
+		return room[:got], int64(got), nil
 	}
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
 		return nil, 0, err
 	}
-	tail = make([]byte, n)
-	got, err = readAt(fd, tail, stat.Size-int64(n))
-	if err == nil && got < n {
-		err = io.ErrUnexpectedEOF
+	if stat.Size > int64(len(room)) {
+		got, err = readAt(fd, room, stat.Size-int64(len(room)))
+		if err == nil && got < len(room) {
+			err = io.ErrUnexpectedEOF
+		}
 	}
-	return tail, stat.Size, err
+	return room, stat.Size, err
 }
 
 // readAt reads into p from a place of a file until it is full or the file ends.
@@ -101,28 +99,33 @@ func ignoringInterrupts(call func() (int, error)) (int, error) {
 // length of it all, a byte with the type, and the name with a zero byte behind it (getdents64(2)).
 func appendEntries(list []dirEntry, path string, b []byte) ([]dirEntry, error) {
 	const nameAt = 19
+	all := string(b) // one text for all names costs less than one for each
 	for len(b) > nameAt {
 		n := int(binary.NativeEndian.Uint16(b[16:]))
 		if n <= nameAt || n > len(b) {
 			break
 		}
-		name, _, _ := bytes.Cut(b[nameAt:n], []byte{0})
-		kind := b[18]
-		b = b[n:]
-		if s := string(name); s != "." && s != ".." {
-			e := dirEntry{name: s, dir: kind == unix.DT_DIR, link: kind == unix.DT_LNK}
-			if kind == unix.DT_UNKNOWN {
-				fi, err := os.Lstat(filepath.Join(path, s))
-				if err != nil && !os.IsNotExist(err) {
-					return nil, err
-				}
-				if err != nil {
-					continue // it was removed meanwhile
-				}
-				e.dir, e.link = fi.IsDir(), fi.Mode()&fs.ModeSymlink != 0
-			}
-			list = append(list, e)
+		name := all[nameAt:n]
+		if end := strings.IndexByte(name, 0); end >= 0 {
+			name = name[:end]
 		}
+		kind := b[18]
+		b, all = b[n:], all[n:]
+		if name == "." || name == ".." {
+			continue
+		}
+		e := dirEntry{name: name, dir: kind == unix.DT_DIR, link: kind == unix.DT_LNK}
+		if kind == unix.DT_UNKNOWN {
+			fi, err := os.Lstat(filepath.Join(path, name))
+			if err != nil && !os.IsNotExist(err) {
+				return nil, err
+			}
+			if err != nil {
+				continue // it was removed meanwhile
+			}
+			e.dir, e.link = fi.IsDir(), fi.Mode()&fs.ModeSymlink != 0
+		}
+		list = append(list, e)
 	}
 	return list, nil
 }

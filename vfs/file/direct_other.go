@@ -21,8 +21,8 @@ func readDir(path string) ([]dirEntry, error) {
 	return list, nil
 }
 
-// readTail returns the last n bytes of a file and its length.
-func readTail(path string, n int) (tail []byte, size int64, err error) {
+// readTail reads the end of a file into room and returns what it filled and the file's length.
+func readTail(path string, room []byte) (tail []byte, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, 0, err
@@ -35,7 +35,7 @@ func readTail(path string, n int) (tail []byte, size int64, err error) {
 	if fi.IsDir() {
 		return nil, 0, errNoFile
 	}
-	tail = make([]byte, min(int64(n), fi.Size()))
+	tail = room[:min(int64(len(room)), fi.Size())]
 	_, err = f.ReadAt(tail, fi.Size()-int64(len(tail)))
 	if err == io.EOF && len(tail) == 0 {
 		err = nil

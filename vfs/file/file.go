@@ -129,12 +129,12 @@ func (*FS) List(ctx context.Context, dir string) ([]vfs.Entry, error) {
 }
 
 // ReadTail implements vfs.Tailer.
-func (*FS) ReadTail(ctx context.Context, uri string, n int) (tail []byte, size int64, err error) {
+func (*FS) ReadTail(ctx context.Context, uri string, room []byte) (tail []byte, size int64, err error) {
 	p, err := begin(ctx, "read", uri)
 	if err != nil {
 		return nil, 0, err
 	}
-	tail, size, err = readTail(p, n)
+	tail, size, err = readTail(p, room)
 	return tail, size, fault("open", uri, err)
 }
 
