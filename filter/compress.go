@@ -16,6 +16,12 @@ type block interface {
 	decompress(w *work, dst, src []byte) error
 }
 
+// headBlock is a block that can stop early.
+type headBlock interface {
+	// decompressHead fills dst with the first bytes of size, else as decompress. Damage behind them may not be seen.
+	decompressHead(w *work, dst, src []byte, size int) error
+}
+
 // compressor is the stage of every filter that format_spec/tile.md calls a compression filter. It compresses all
 // metadata parts so far and the data part by part; its own metadata is
 //
@@ -62,6 +68,11 @@ func (c compressor) forward(w *work, data []byte) ([]byte, error) {
 }
 
 func (c compressor) reverse(w *work, in part, dst []byte) (part, error) {
+	return c.reverseHead(w, in, dst, len(dst))
+}
+
+// reverseHead is reverse for a dst that takes only the first bytes of size; unless it takes all, the block is a headBlock.
+func (c compressor) reverseHead(w *work, in part, dst []byte, size int) (part, error) {
 	nMeta, sizes, err := partSizes(in)
 	if err != nil {
 		return part{}, err
@@ -80,7 +91,9 @@ func (c compressor) reverse(w *work, in part, dst []byte) (part, error) {
 			return part{}, err
 		}
 	}
-	if out.data, err = w.place(dst, total[1]); err != nil {
+	if len(dst) < size && total[1] == uint64(size) {
+		out.data = dst
+	} else if out.data, err = w.place(dst, total[1]); err != nil {
 		return part{}, err
 	}
 	meta, data, src := out.meta, out.data, in.data
@@ -90,12 +103,18 @@ func (c compressor) reverse(w *work, in part, dst []byte) (part, error) {
 		if i < nMeta {
 			rest = &meta
 		}
-		if n > 0 {
-			if err := c.decompress(w, (*rest)[:n], src[:nSrc:nSrc]); err != nil {
-				return part{}, fmt.Errorf("part %d: %w", i, err)
-			}
+		some := min(int(n), len(*rest))
+		switch packed := src[:nSrc:nSrc]; {
+		case some == 0:
+		case some < int(n):
+			err = c.block.(headBlock).decompressHead(w, *rest, packed, int(n))
+		default:
+			err = c.decompress(w, (*rest)[:n], packed)
 		}
-		*rest, src = (*rest)[n:], src[nSrc:]
+		if err != nil {
+			return part{}, fmt.Errorf("part %d: %w", i, err)
+		}
+		*rest, src = (*rest)[some:], src[nSrc:]
 	}
 	return out, nil
 }

@@ -133,10 +133,24 @@ func (c *Codec) Reverse(dst, disk []byte) error {
 	return r.end()
 }
 
+// Heads reports whether the first bytes of a chunk cost less than all of them, so that ReverseChunk should be asked for no
+// more than is wanted.
+func (c *Codec) Heads() bool {
+	if len(c.stages) == 0 {
+		return true
+	}
+	if first, ok := c.stages[0].(compressor); ok {
+		_, ok = first.block.(headBlock)
+		return ok
+	}
+	return false
+}
+
 // ReverseChunk writes the data of one chunk, from Chunks of the same disk, into dst, which must have Chunk.NBytes
-// bytes. Errors are as those of Reverse.
+// bytes, or fewer to get only the first ones: then damage behind them may not be seen. Errors are as those of Reverse.
+// Check Chunk.NBytes before: a pipeline without Heads takes that much memory.
 func (c *Codec) ReverseChunk(dst, disk []byte, chunk Chunk) error {
-	if len(dst) != chunk.NBytes || chunk.at < 0 || chunk.at+chunk.meta+chunk.data > len(disk) {
+	if len(dst) > chunk.NBytes || chunk.at < 0 || chunk.at+chunk.meta+chunk.data > len(disk) {
 		return fmt.Errorf("%w: a chunk of %d bytes does not fit %d bytes", ErrCorrupt, chunk.NBytes, len(dst))
 	}
 	w := newWork()
@@ -188,25 +202,61 @@ func chunkPart(disk []byte, c Chunk) part {
 	return part{meta: disk[c.at:at:at], data: disk[at : at+c.data : at+c.data]}
 }
 
-// reverseChunk writes the data of one chunk to dst, which has its size. What is behind dst, up to its capacity, may be
-// overwritten: it is of chunks that come later.
+// reverseChunk writes the data of one chunk to dst, which has its size, or less for its first bytes only. What is behind dst,
+// up to its capacity, may be overwritten: it is of chunks that come later.
 func (c *Codec) reverseChunk(w *work, dst, disk []byte, chunk Chunk) error {
 	if len(dst) == 0 {
 		return nil
 	}
-	w.reset(len(dst))
-	in, err := c.reverseStages(w, chunkPart(disk, chunk), dst, 0)
-	if err != nil {
-		return err
+	w.reset(chunk.NBytes)
+	in := chunkPart(disk, chunk)
+	switch {
+	case len(dst) == chunk.NBytes:
+		return c.reverseWhole(w, in, dst)
+	case c.Heads():
+		return c.reverseHead(w, in, dst, chunk.NBytes)
 	}
-	if len(in.data) != len(dst) {
-		return fmt.Errorf("%w: %d bytes come out of a chunk of %d bytes", ErrCorrupt, len(in.data), len(dst))
+	whole := w.take(chunk.NBytes)
+	err := c.reverseWhole(w, in, whole)
+	copy(dst, whole)
+	return err
+}
+
+// reverseWhole writes all data of a chunk to dst, which has its size.
+func (c *Codec) reverseWhole(w *work, in part, dst []byte) error {
+	in, err := c.reverseStages(w, in, dst, 0)
+	if err == nil {
+		err = checkPart(in, len(dst))
+	}
+	if err == nil && c.target < 0 {
+		copy(dst, in.data)
+	}
+	return err
+}
+
+// reverseHead writes the first of size bytes of a chunk to dst.
+func (c *Codec) reverseHead(w *work, in part, dst []byte, size int) error {
+	if len(c.stages) == 0 {
+		copy(dst, in.data)
+		return checkPart(in, size)
+	}
+	in, err := c.reverseStages(w, in, nil, 1)
+	if err == nil {
+		in, err = c.stages[0].(compressor).reverseHead(w, in, dst, size)
+	}
+	if err == nil {
+		err = checkPart(in, len(dst))
+	}
+	return err
+}
+
+// checkPart tells whether what comes out of the last stage has n bytes and no metadata is left.
+func checkPart(in part, n int) error {
+	if len(in.data) != n {
+		return fmt.Errorf("%w: %d bytes come out of a chunk of %d bytes", ErrCorrupt, len(in.data), n)
 	}
 	if len(in.meta) != 0 {
 		return fmt.Errorf("%w: %d bytes of metadata that no filter takes", ErrCorrupt, len(in.meta))
-	}
-	if c.target < 0 {
-		copy(dst, in.data)
 	}
 	return nil
 }

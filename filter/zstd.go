@@ -71,7 +71,11 @@ func (z zstdBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 const zstdSlack = 16
 
 func (z zstdBlock) decompress(w *work, dst, src []byte) error {
-	if err := unpack.Zstd(dst, src); err == nil {
+	return z.decompressHead(w, dst, src, len(dst))
+}
+
+func (z zstdBlock) decompressHead(w *work, dst, src []byte, size int) error {
+	if err := unpack.ZstdHead(dst, src, size); err == nil {
 		return nil
 	} else if err != unpack.ErrLeft {
 		return corrupt(err)
@@ -85,16 +89,16 @@ func (z zstdBlock) decompress(w *work, dst, src []byte) error {
 		}
 	}
 	room := dst
-	if cap(dst)-len(dst) < zstdSlack {
-		room = w.take(len(dst) + zstdSlack)
+	if cap(dst)-size < zstdSlack {
+		room = w.take(size + zstdSlack)
 	}
-	out, err := d.DecodeAll(src, room[:0:len(dst)+zstdSlack])
+	out, err := d.DecodeAll(src, room[:0:size+zstdSlack])
 	zstdDecoders.Put(d)
 	if err != nil {
 		return corrupt(err)
 	}
-	if len(out) != len(dst) {
-		return wrongSize(len(out), len(dst))
+	if len(out) != size {
+		return wrongSize(len(out), size)
 	}
 	copy(dst, out) // nothing when they are the same
 	return nil

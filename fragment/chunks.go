@@ -20,7 +20,7 @@ const wholeCellsVersion = 11
 // Sink takes the fixed cells of a tile, or its validity bytes, chunk by chunk.
 type Sink interface {
 	// Place returns room for all cells from lo up to but not including hi, of which some are wanted, in the place where
-	// these belong, or nil when they do not lie there without gaps.
+	// these belong, or nil when they do not lie there without gaps. hi may be behind the last wanted cell.
 	Place(lo, hi int) []byte
 	// Take hands over the cells from lo up to but not including hi, some of which are wanted; they are lent for the call.
 	Take(lo, hi int, cells []byte)
@@ -34,7 +34,8 @@ type SmallReads interface {
 }
 
 // Chunks unfilters the chunks of a tile that hold wanted cells and hands them to sink; a chunk that Place gives room for
-// is unfiltered right there. wanted lists the cells in ascending order without overlaps. kind is FixedFile, for a fixed
+// is unfiltered right there. Where the filters allow that a chunk is unfiltered up to its last wanted cell only; damage
+// behind it may then not be seen. wanted lists the cells in ascending order without overlaps. kind is FixedFile, for a fixed
 // field, or ValidityFile. The field must have been loaded.
 func (f *Field) Chunks(ctx context.Context, files *Files, tile uint64, kind format.FileKind, wanted []Run, sink Sink) error {
 	if f.zipped() {
@@ -244,7 +245,7 @@ func (c *chunkJob) all(disk []byte) error {
 		if !c.holds(lo, hi) {
 			continue
 		}
-		if err := c.deliver(i, lo, hi, func(dst []byte) error { return c.codec.ReverseChunk(dst, disk, chunk) }); err != nil {
+		if err := c.deliver(i, lo, hi, disk, chunk); err != nil {
 			return err
 		}
 	}
@@ -267,34 +268,65 @@ func (c *chunkJob) learn(chunks []filter.Chunk) {
 
 // entire serves tiles whose chunks cut through cells.
 func (c *chunkJob) entire(disk []byte) error {
-	return c.deliver(noChunk, 0, c.cells, func(dst []byte) error { return c.codec.Reverse(dst, disk) })
+	dst, placed, err := c.place(0, c.cells)
+	if err == nil {
+		err = c.codec.Reverse(dst, disk)
+	}
+	if err == nil && !placed {
+		c.sink.Take(0, c.cells, dst)
+	}
+	return err
 }
 
-// noChunk is the number of what is not a chunk and not kept.
-const noChunk = -1
-
-// deliver unfilters a chunk, the cells from lo to hi, to where they belong, or into scratch memory for the sink to take,
-// and keeps a copy in the cache if that wants it.
-func (c *chunkJob) deliver(chunk, lo, hi int, unfilter func(dst []byte) error) error {
+// place returns where the cells from lo to hi are unfiltered to: where they belong, or scratch memory.
+func (c *chunkJob) place(lo, hi int) (dst []byte, placed bool, err error) {
 	n := (hi - lo) * c.width
-	dst := c.sink.Place(lo, hi)
-	placed := dst != nil && len(dst) == n
-	if !placed {
-		var err error
-		if dst, err = c.room(&c.scratch, n); err != nil {
-			return err
-		}
+	if dst = c.sink.Place(lo, hi); dst != nil && len(dst) == n {
+		return dst, true, nil
 	}
-	if err := unfilter(dst); err != nil {
+	dst, err = c.room(&c.scratch, n)
+	return dst, false, err
+}
+
+// deliver unfilters a chunk of disk with that number, the cells from lo to hi, to where they belong, or into scratch memory
+// for the sink to take. It keeps a copy in the cache if that wants it; otherwise what is behind the last wanted cell may be
+// left out.
+func (c *chunkJob) deliver(i, lo, hi int, disk []byte, chunk filter.Chunk) error {
+	n := (hi - lo) * c.width
+	if chunk.NBytes != n {
+		return fmt.Errorf("%w: chunk %d holds %d bytes where %d are expected", ErrCorrupt, i, chunk.NBytes, n)
+	}
+	key := c.key(i)
+	keep := c.files.keeper.wants(key, n)
+	if !keep && c.codec.Heads() {
+		hi = c.last(hi)
+	}
+	dst, placed, err := c.place(lo, hi)
+	if err == nil {
+		err = c.codec.ReverseChunk(dst, disk, chunk)
+	}
+	if err != nil {
 		return err
 	}
-	if key := c.key(chunk); chunk != noChunk && c.files.keeper.wants(key, n) {
+	if keep {
 		c.files.keeper.put(key, slices.Clone(dst), n)
 	}
 	if !placed {
 		c.sink.Take(lo, hi, dst)
 	}
 	return nil
+}
+
+// last returns the cell behind the last wanted one before hi; holds has found that there is one.
+func (c *chunkJob) last(hi int) int {
+	last := hi
+	for _, run := range c.wanted {
+		if run.Lo >= hi {
+			break
+		}
+		last = min(run.Hi, hi)
+	}
+	return last
 }
 
 // sizesBytes is the length of the three sizes that a chunk begins with.
@@ -330,14 +362,16 @@ func (c *chunkJob) some(ctx context.Context, file vfs.File, off, n int64) error 
 
 // listed fetches the wanted chunks of the tile at off, whose chunks are known, those that lie side by side by one read.
 func (c *chunkJob) listed(ctx context.Context, file vfs.File, off int64) error {
-	lo, first, firstLo := 0, -1, 0
+	lo, first, firstLo, wantedThen := 0, -1, 0, c.wanted
 	flush := func(to int) error {
 		if first < 0 {
 			return nil
 		}
-		from := first
-		first = -1
-		return c.fetch(ctx, file, off, c.chunks[from:to], from, firstLo)
+		from, wantedNow := first, c.wanted
+		first, c.wanted = -1, wantedThen
+		err := c.fetch(ctx, file, off, c.chunks[from:to], from, firstLo)
+		c.wanted = wantedNow
+		return err
 	}
 	for i, chunk := range c.chunks {
 		var cells any
@@ -354,7 +388,7 @@ func (c *chunkJob) listed(ctx context.Context, file vfs.File, off int64) error {
 		case cells != nil:
 			c.hand(lo, chunk.hi, cells.([]byte))
 		case wanted && first < 0:
-			first, firstLo = i, lo
+			first, firstLo, wantedThen = i, lo, c.wanted
 		}
 		lo = chunk.hi
 	}
@@ -412,7 +446,11 @@ func (c *chunkJob) fetch(ctx context.Context, file vfs.File, off int64, chunks [
 		at := chunk.at - start
 		tile := disk[at : at+count+chunk.filtered]
 		binary.LittleEndian.PutUint64(tile, 1)
-		if err := c.deliver(first+i, lo, chunk.hi, func(dst []byte) error { return c.codec.Reverse(dst, tile) }); err != nil {
+		alone, err := filter.Chunks(tile)
+		if err == nil && c.holds(lo, chunk.hi) {
+			err = c.deliver(first+i, lo, chunk.hi, tile, alone[0])
+		}
+		if err != nil {
 			return err
 		}
 		lo = chunk.hi

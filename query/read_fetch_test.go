@@ -103,6 +103,14 @@ func TestOneCellFetchesOneChunk(t *testing.T) {
 	if _, cells := cache.Counts(); cells.Entries != 2 || cells.NBytes > 70<<10 {
 		t.Errorf("kept: %+v", cells)
 	}
+	// The chunk is not kept before it is whole: at first only what is in front of the cell was unfiltered.
+	cache = array.NewCache(4 << 20)
+	for turn, y := range []int64{600, 1000, 700, 1023} {
+		got, _ = w.read(&Read{Fields: wants("v"), Subarray: box(700, 700, y, y)}, array.WithCache(cache))
+		if want := datatype.Bytes(values[700*1024+y:][:1]); !bytes.Equal(got, want) {
+			t.Errorf("turn %d: %v instead of %v", turn, got, want)
+		}
+	}
 	// A row of a tile lies in one chunk, a column in all of them.
 	if _, n = w.read(&Read{Fields: wants("v"), Subarray: box(5, 5, 0, 511)}); n.ReadBytes > 70<<10 {
 		t.Errorf("a row: %+v", n)

@@ -209,6 +209,15 @@ func roundTrip(t *testing.T, c *filter.Codec, tile []byte) {
 		if err := c.ReverseChunk(got, disk, chunk); err != nil || !bytes.Equal(got, tile[chunk.Off:][:chunk.NBytes]) {
 			t.Fatalf("chunk at %d of %d bytes: %v", chunk.Off, chunk.NBytes, err)
 		}
+		for _, n := range []int{0, 1, chunk.NBytes / 3, chunk.NBytes - 1} {
+			if n < 0 || n > chunk.NBytes {
+				continue
+			}
+			head := datatype.AlignedBytes(n)
+			if err := c.ReverseChunk(head, disk, chunk); err != nil || !bytes.Equal(head, tile[chunk.Off:][:n]) {
+				t.Fatalf("the first %d bytes of the chunk at %d of %d bytes: %v", n, chunk.Off, chunk.NBytes, err)
+			}
+		}
 	}
 }
 

@@ -6,14 +6,18 @@ import (
 	"sync"
 )
 
-// fseEntry is what a state of a sequence table means: a value, base and extra bits that are added to it, and the next
-// state, next and bits that are added to it.
-type fseEntry struct {
-	base  uint32
-	next  uint16
-	extra uint8
-	bits  uint8
+// fseEntry is what a state of a sequence table means, from the lowest bits up: 8 bits with the number of bits that are added
+// to the next state, 8 with the number of those that are added to the value, 16 with the next state, 32 with the value.
+type fseEntry uint64
+
+func newEntry(base uint32, extra uint8, next uint16, bits uint) fseEntry {
+	return fseEntry(base)<<32 | fseEntry(next)<<16 | fseEntry(extra)<<8 | fseEntry(bits)
 }
+
+func (e fseEntry) bits() uint   { return uint(e & 255) }
+func (e fseEntry) extra() uint  { return uint(e >> 8 & 255) }
+func (e fseEntry) next() uint64 { return uint64(e >> 16 & 0xFFFF) }
+func (e fseEntry) value() int   { return int(e >> 32) }
 
 // fseTable decodes literal lengths, offsets or match lengths of a Zstandard block (RFC 8878, 4.1). It has 1<<log states.
 type fseTable struct {
@@ -83,7 +87,7 @@ func (z *unzstder) readTables(src []byte) ([]byte, error) {
 			if len(src) < 1 || int(src[0]) >= k.nSymbols {
 				return nil, fmt.Errorf("%w: a table of a symbol that does not exist", errUnzstd)
 			}
-			t.entries[0] = fseEntry{base: k.bases[src[0]], extra: k.extras[src[0]]}
+			t.entries[0] = newEntry(k.bases[src[0]], k.extras[src[0]], 0, 0)
 			t.log = 0
 			src = src[1:]
 		case 2:
@@ -189,7 +193,7 @@ func (t *fseTable) make(k *fseKind, probs []int16, log uint) {
 		n := next[s]
 		next[s]++
 		nBits := log - uint(bits.Len16(n)-1)
-		t.entries[i] = fseEntry{base: k.bases[s], extra: k.extras[s], next: n<<nBits - uint16(size), bits: uint8(nBits)}
+		t.entries[i] = newEntry(k.bases[s], k.extras[s], n<<nBits-uint16(size), nBits)
 	}
 	t.log = log
 }

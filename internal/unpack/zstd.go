@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/bits"
 	"sync"
 
 	"github.com/klauspost/compress/huff0"
@@ -23,12 +22,16 @@ const (
 	// shortMatches is the average number of bytes of a sequence below which the library is faster: for repetitions of few
 	// bytes that begins at some 32, for copies from afar at some 400.
 	shortMatches = 48
+	// zstdSlack is the room behind literals and results that lets copies be done in words.
+	zstdSlack = 32
 )
 
 // unzstder is the state of one decoding.
 type unzstder struct {
-	dst []byte
-	out int
+	// dst is as much of the frame's size bytes as is wanted.
+	dst  []byte
+	size int
+	out  int
 
 	// huff has the code of the literals of the last block that had one, if hasHuff.
 	huff    *huff0.Scratch
@@ -46,7 +49,11 @@ var unzstders = sync.Pool{New: func() any { return new(unzstder) }}
 // Zstd fills dst with exactly what the Zstandard frame src holds (RFC 8878). The error is ErrLeft for frames that it does
 // not take, and otherwise wraps ErrDamaged; dst then holds anything. It is for frames with long repetitions of few
 // bytes, as shuffled numbers give: libraries copy these byte by byte, and are four times slower.
-func Zstd(dst, src []byte) error {
+func Zstd(dst, src []byte) error { return ZstdHead(dst, src, len(dst)) }
+
+// ZstdHead fills dst with the first bytes of what the Zstandard frame src holds, size bytes in all, and does no more than
+// that takes: damage behind it is not seen. Errors are as those of Zstd.
+func ZstdHead(dst, src []byte, size int) error {
 	if len(src) < 6 || binary.LittleEndian.Uint32(src) != zstdMagic {
 		return ErrLeft
 	}
@@ -62,32 +69,32 @@ func Zstd(dst, src []byte) error {
 		window += window / 8 * uint64(src[0]&7)
 		src = src[1:]
 	}
-	size := [4]int{0, 2, 4, 8}[descriptor>>6]
-	if single && size == 0 {
-		size = 1
+	width := [4]int{0, 2, 4, 8}[descriptor>>6]
+	if single && width == 0 {
+		width = 1
 	}
-	if size == 0 || len(src) < size {
+	if width == 0 || len(src) < width {
 		return ErrLeft
 	}
 	var number [8]byte
-	copy(number[:], src[:size])
+	copy(number[:], src[:width])
 	n := binary.LittleEndian.Uint64(number[:])
-	if size == 2 {
+	if width == 2 {
 		n += 256
 	}
-	if n != uint64(len(dst)) {
-		return fmt.Errorf("%w: %d bytes, %d expected", errUnzstd, n, len(dst))
+	if n != uint64(size) || len(dst) > size {
+		return fmt.Errorf("%w: %d bytes, %d expected", errUnzstd, n, size)
 	}
 	if !single && (window < n || window > 1<<27) {
 		// The library checks that no match comes from before the window, and limits windows.
 		return ErrLeft
 	}
 	z := unzstders.Get().(*unzstder)
-	z.dst, z.out, z.hasHuff, z.recent = dst, 0, false, [3]int{1, 4, 8}
+	z.dst, z.size, z.out, z.hasHuff, z.recent = dst, size, 0, false, [3]int{1, 4, 8}
 	for i := range z.tables {
 		z.tables[i].valid = false
 	}
-	err := z.frame(src[size:])
+	err := z.frame(src[width:])
 	z.dst = nil
 	unzstders.Put(z)
 	return err
@@ -95,7 +102,7 @@ func Zstd(dst, src []byte) error {
 
 // frame decodes the blocks of a frame.
 func (z *unzstder) frame(src []byte) error {
-	for last := false; !last; {
+	for last := false; !last && !z.enough(); {
 		if len(src) < 3 {
 			return fmt.Errorf("%w: it ends before a block", errUnzstd)
 		}
@@ -114,11 +121,11 @@ func (z *unzstder) frame(src []byte) error {
 		src = src[stored:]
 		switch header >> 1 & 3 {
 		case 0, 1:
-			if size > min(zstdBlockMax, len(z.dst)-z.out) {
+			if size > min(zstdBlockMax, z.size-z.out) {
 				return z.tooLong(size)
 			}
-			to := z.dst[z.out : z.out+size]
-			if z.out += size; stored == size {
+			to := z.dst[z.out:min(z.out+size, len(z.dst))]
+			if z.out += len(to); stored == size {
 				copy(to, block)
 				break
 			}
@@ -133,6 +140,9 @@ func (z *unzstder) frame(src []byte) error {
 			return fmt.Errorf("%w: unknown kind of block", errUnzstd)
 		}
 	}
+	if z.enough() {
+		return nil
+	}
 	if z.out != len(z.dst) {
 		return fmt.Errorf("%w: %d bytes, %d expected", errUnzstd, z.out, len(z.dst))
 	}
@@ -143,8 +153,11 @@ func (z *unzstder) frame(src []byte) error {
 	return nil
 }
 
+// enough reports whether all that is wanted is there, and that is not the whole frame.
+func (z *unzstder) enough() bool { return z.out == len(z.dst) && z.out < z.size }
+
 func (z *unzstder) tooLong(n int) error {
-	return fmt.Errorf("%w: a block of %d bytes and more at %d of %d", errUnzstd, n, z.out, len(z.dst))
+	return fmt.Errorf("%w: a block of %d bytes and more at %d of %d", errUnzstd, n, z.out, z.size)
 }
 
 // block decodes a compressed block.
@@ -157,19 +170,19 @@ func (z *unzstder) block(src []byte) error {
 	if err != nil {
 		return err
 	}
-	if z.out == 0 && n > 0 && min(len(z.dst), zstdBlockMax)/n < shortMatches {
+	if z.out == 0 && n > 0 && min(z.size, zstdBlockMax)/n < shortMatches && len(z.dst) > z.size/2 {
 		return ErrLeft
 	}
 	literals, err := z.literals(l)
 	if err != nil {
 		return err
 	}
-	end := min(len(z.dst), z.out+zstdBlockMax)
+	end := min(z.size, z.out+zstdBlockMax)
 	if n == 0 {
 		if len(src) != 0 {
 			return fmt.Errorf("%w: %d bytes without sequences", errUnzstd, len(src))
 		}
-	} else if literals, err = z.sequences(z.dst[:end], literals, n, src); err != nil {
+	} else if literals, err = z.sequences(end, literals, n, src); err != nil || z.enough() {
 		return err
 	}
 	if len(literals) > end-z.out {
@@ -241,8 +254,8 @@ func (z *unzstder) literals(l literalSection) ([]byte, error) {
 	if l.kind == 0 {
 		return l.src, nil
 	}
-	if cap(z.buffer) < l.size {
-		z.buffer = make([]byte, max(l.size, 1<<16))
+	if cap(z.buffer) < l.size+zstdSlack {
+		z.buffer = make([]byte, max(l.size, 1<<16)+zstdSlack)
 	}
 	if l.kind == 1 {
 		b := z.buffer[:l.size]
@@ -274,172 +287,4 @@ func (z *unzstder) literals(l literalSection) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d of %d literals", errUnzstd, len(out), l.size)
 	}
 	return out, nil
-}
-
-// backBits reads bits from the end of a source to its start.
-type backBits struct {
-	src []byte
-	// at is the place of acc's 8 bytes in src, below 0 when some of them are before it; used are acc's upper bits that
-	// are read.
-	at   int
-	acc  uint64
-	used uint
-}
-
-// newBackBits starts after the highest bit of the last byte that is set.
-func newBackBits(src []byte) (backBits, error) {
-	if len(src) == 0 || src[len(src)-1] == 0 {
-		return backBits{}, fmt.Errorf("%w: sequences without an end", errUnzstd)
-	}
-	r := backBits{src: src, at: len(src) - 8, used: uint(bits.LeadingZeros8(src[len(src)-1])) + 1}
-	r.acc = r.load()
-	return r, nil
-}
-
-// load returns the 8 bytes at r.at, zeros before the start.
-func (r *backBits) load() uint64 {
-	if r.at >= 0 {
-		return load64(r.src, r.at)
-	}
-	var b [8]byte
-	if r.at > -8 {
-		copy(b[-r.at:], r.src)
-	}
-	return binary.LittleEndian.Uint64(b[:])
-}
-
-// fill makes 56 bits or more ready.
-func (r *backBits) fill() {
-	r.at -= int(r.used >> 3)
-	r.used &= 7
-	if r.at >= 0 {
-		r.acc = load64(r.src, r.at)
-		return
-	}
-	r.at = max(r.at, -64)
-	r.acc = r.load()
-}
-
-// take returns the next n bits, which fill has made ready.
-func (r *backBits) take(n uint) uint64 {
-	v := r.acc << (r.used & 63) >> 1 >> (63 - n&63)
-	r.used += n
-	return v
-}
-
-// left returns the bits that are not read, below 0 when more were read than there are.
-func (r *backBits) left() int { return 8*r.at + 64 - int(r.used) }
-
-// sequences runs n sequences, which must not go beyond dst, and returns the literals that they leave.
-func (z *unzstder) sequences(dst, literals []byte, n int, src []byte) ([]byte, error) {
-	src, err := z.readTables(src)
-	if err != nil {
-		return nil, err
-	}
-	r, err := newBackBits(src)
-	if err != nil {
-		return nil, err
-	}
-	ll, of, ml := &z.tables[0], &z.tables[1], &z.tables[2]
-	r.fill()
-	llState, ofState, mlState := r.take(ll.log), r.take(of.log), r.take(ml.log)
-	out, recent := z.out, z.recent
-	for i := range n {
-		l, o, m := ll.entries[llState&511], of.entries[ofState&511], ml.entries[mlState&511]
-		if i+1 == n {
-			// There is no next state.
-			l.bits, o.bits, m.bits = 0, 0, 0
-		}
-		r.fill()
-		var offset, mLen, lLen int
-		if need := uint(l.extra + o.extra + m.extra + l.bits + o.bits + m.bits); need <= 56 {
-			x := r.acc << (r.used & 63)
-			r.used += need
-			offset = int(o.base) + int(x>>1>>(63-o.extra&63))
-			x <<= o.extra & 63
-			mLen = int(m.base) + int(x>>1>>(63-m.extra&63))
-			x <<= m.extra & 63
-			lLen = int(l.base) + int(x>>1>>(63-l.extra&63))
-			x <<= l.extra & 63
-			llState = uint64(l.next) + x>>1>>(63-l.bits&63)
-			x <<= l.bits & 63
-			mlState = uint64(m.next) + x>>1>>(63-m.bits&63)
-			x <<= m.bits & 63
-			ofState = uint64(o.next) + x>>1>>(63-o.bits&63)
-		} else {
-			offset = int(o.base) + int(r.take(uint(o.extra)))
-			r.fill()
-			mLen = int(m.base) + int(r.take(uint(m.extra)))
-			lLen = int(l.base) + int(r.take(uint(l.extra)))
-			r.fill()
-			llState = uint64(l.next) + r.take(uint(l.bits))
-			mlState = uint64(m.next) + r.take(uint(m.bits))
-			ofState = uint64(o.next) + r.take(uint(o.bits))
-		}
-		if offset > 3 {
-			offset -= 3
-			recent[2], recent[1], recent[0] = recent[1], recent[0], offset
-		} else {
-			offset = repeated(&recent, offset, lLen)
-		}
-		if lLen > len(literals) || lLen+mLen > len(dst)-out || offset > out+lLen || offset < 1 {
-			return nil, fmt.Errorf("%w: %d of %d literals and %d bytes from %d before, at %d of %d", errUnzstd, lLen,
-				len(literals), mLen, offset, out, len(dst))
-		}
-		copyLiterals(dst[out:], literals, lLen)
-		literals = literals[lLen:]
-		out += lLen
-		repeat(dst, out, offset, mLen)
-		out += mLen
-	}
-	if r.left() != 0 {
-		return nil, fmt.Errorf("%w: the sequences leave %d bits", errUnzstd, r.left())
-	}
-	z.out, z.recent = out, recent
-	return literals, nil
-}
-
-// repeated returns the offset that one of the numbers 1 to 3 stands for and makes it the most recent.
-func repeated(recent *[3]int, number, lLen int) int {
-	if lLen == 0 {
-		number++
-	}
-	switch number {
-	case 1:
-		return recent[0]
-	case 2:
-		recent[0], recent[1] = recent[1], recent[0]
-	case 3:
-		recent[0], recent[1], recent[2] = recent[2], recent[0], recent[1]
-	default:
-		recent[0], recent[1], recent[2] = recent[0]-1, recent[0], recent[1]
-	}
-	return recent[0]
-}
-
-// copyLiterals copies n literals to dst.
-func copyLiterals(dst, literals []byte, n int) {
-	if n <= 16 && len(dst) >= 16 && len(literals) >= 16 {
-		a, b := load64(literals, 0), load64(literals, 8)
-		store64(dst, 0, a)
-		store64(dst, 8, b)
-		return
-	}
-	copy(dst, literals[:n])
-}
-
-// repeat copies n bytes from offset before out to out.
-func repeat(dst []byte, out, offset, n int) {
-	if offset >= 8 && n <= 32 && len(dst)-out >= 40 {
-		from := out - offset
-		for i := 0; i < n; i += 8 {
-			store64(dst, out+i, load64(dst, from+i))
-		}
-		return
-	}
-	// What is there already, in pieces that double.
-	from, to := dst[out-offset:out+n], dst[out:out+n]
-	for done := 0; done < n; {
-		done += copy(to[done:], from[:offset+done])
-	}
 }

@@ -46,6 +46,12 @@ func TestZstd(t *testing.T) {
 		if err := Zstd(make([]byte, len(dst)+1), src); err == nil {
 			t.Errorf("frame %d: a byte too many was made up", i)
 		}
+		for n := 0; n < len(data[i]); n += 1 + len(data[i])/20 {
+			head := make([]byte, n)
+			if err := ZstdHead(head, src, len(dst)); err != nil && !errors.Is(err, ErrLeft) || err == nil && !bytes.Equal(head, dst[:n]) {
+				t.Fatalf("frame %d: the first %d of %d bytes: %v", i, n, len(dst), err)
+			}
+		}
 		for n := 6; n < len(src); n += 1 + len(src)/50 {
 			if Zstd(dst, src[:n]) == nil {
 				t.Fatalf("frame %d cut to %d of %d bytes passes", i, n, len(src))
@@ -57,28 +63,38 @@ func TestZstd(t *testing.T) {
 	}
 }
 
-// FuzzZstd compares the decoder with the library.
+// FuzzZstd compares the decoder with the library, and the first bytes that it makes alone with those of the whole.
 func FuzzZstd(f *testing.F) {
 	frames, data := zstdSamples(f)
 	for i, src := range frames {
 		if len(src) < 5000 {
-			f.Add(src, uint32(len(data[i])))
+			f.Add(src, uint32(len(data[i])), uint32(len(data[i])/2))
 		}
 	}
 	library, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecodeAllCapLimit(true))
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, src []byte, n uint32) {
+	f.Fuzz(func(t *testing.T, src []byte, n, some uint32) {
 		if n > 1<<20 {
 			return
 		}
-		dst := make([]byte, n)
+		dst, head := make([]byte, n), make([]byte, some%(n+1))
 		err := Zstd(dst, src)
-		if errors.Is(err, ErrLeft) {
+		headErr := ZstdHead(head, src, int(n))
+		if err == nil && (headErr != nil || !bytes.Equal(head, dst[:len(head)])) {
+			t.Fatalf("the first %d of %d bytes: %v", len(head), n, headErr)
+		}
+		if errors.Is(err, ErrLeft) && headErr != nil {
 			return
 		}
 		want, wantErr := library.DecodeAll(src, make([]byte, 0, n+16))
+		if headErr == nil && wantErr == nil && len(want) == int(n) && !bytes.Equal(head, want[:len(head)]) {
+			t.Fatalf("the first %d of %d bytes are others than those of the library", len(head), n)
+		}
+		if errors.Is(err, ErrLeft) {
+			return
+		}
 		if err == nil && (wantErr != nil || !bytes.Equal(dst, want)) {
 			t.Fatalf("decoded to %d bytes; the library says %v and %d bytes", n, wantErr, len(want))
 		}
