@@ -13,6 +13,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/datatype"
+	"azulejo/internal/pool"
 	"azulejo/query"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -57,18 +58,41 @@ func attribute(s *schema.Array, l *schema.DimensionLabel) int {
 }
 
 // Read returns the labels at ranges of coordinates, one after the other; nil ranges stand for the whole dimension. The
-// column bears the label's name.
+// column bears the label's name; its offsets have 64 bits and count bytes.
 func Read(ctx context.Context, a *array.Array, name string, coordinates []schema.Range) (query.Column, error) {
-	labels, err := Open(ctx, a, name)
+	return Reader{}.Read(ctx, a, query.Want{Name: name, DataCap: -1, OffsetsCap: -1, ValidityCap: -1}, coordinates)
+}
+
+// Find returns, for every range of labels, the range of coordinates whose labels lie in it. It looks at the labels that
+// were written, all of which are read. The error wraps ErrEmpty for a range without labels and ErrOrder for labels that
+// cannot be searched.
+func Find(ctx context.Context, a *array.Array, name string, ranges []schema.Range) ([]schema.Range, error) {
+	return Reader{}.Find(ctx, a, name, ranges)
+}
+
+// Reader says how labels are read: the form of offsets, the bytes that may be held, and where results go, as in
+// query.Read. The zero value is ready.
+type Reader struct {
+	Offsets query.OffsetsFormat
+	Budget  *pool.Budget
+	Alloc   func(n int) []byte
+}
+
+// Read is the function Read of the label that w names. The error wraps query.ErrInvalid when the labels do not fit into
+// what w can take.
+func (r Reader) Read(ctx context.Context, a *array.Array, w query.Want, coordinates []schema.Range) (query.Column, error) {
+	labels, err := Open(ctx, a, w.Name)
 	if err != nil {
 		return query.Column{}, err
 	}
-	return read(ctx, a, labels, name, coordinates)
+	return r.read(ctx, a, labels, w, coordinates)
 }
 
-func read(ctx context.Context, a, labels *array.Array, name string, coordinates []schema.Range) (query.Column, error) {
+func (r Reader) read(ctx context.Context, a, labels *array.Array, w query.Want, coordinates []schema.Range) (query.Column, error) {
+	name := w.Name
+	w.Name = a.Schema.Label(name).Attribute
 	q := &query.Read{Layout: schema.RowMajor, Subarray: query.Subarray{Ranges: [][]schema.Range{coordinates}},
-		Fields: []query.Want{{Name: a.Schema.Label(name).Attribute, DataCap: -1, OffsetsCap: -1, ValidityCap: -1}}}
+		Fields: []query.Want{w}, Offsets: r.Offsets, Budget: r.Budget, Alloc: r.Alloc}
 	if coordinates == nil {
 		q.Subarray.Ranges = nil
 	}
@@ -76,15 +100,16 @@ func read(ctx context.Context, a, labels *array.Array, name string, coordinates 
 	if err != nil {
 		return query.Column{}, fmt.Errorf("dimension label %q: %w", name, err)
 	}
+	if result.Next != nil {
+		return query.Column{}, fmt.Errorf("dimension label %q: %w: its buffers do not hold the labels of the region", name, query.ErrInvalid)
+	}
 	column := result.Columns[0]
 	column.Name = name
 	return column, nil
 }
 
-// Find returns, for every range of labels, the range of coordinates whose labels lie in it. It looks at the labels that
-// were written, all of which are read. The error wraps ErrEmpty for a range without labels and ErrOrder for labels that
-// cannot be searched.
-func Find(ctx context.Context, a *array.Array, name string, ranges []schema.Range) ([]schema.Range, error) {
+// Find is the function Find.
+func (r Reader) Find(ctx context.Context, a *array.Array, name string, ranges []schema.Range) ([]schema.Range, error) {
 	labels, err := Open(ctx, a, name)
 	if err != nil {
 		return nil, err
@@ -93,7 +118,8 @@ func Find(ctx context.Context, a *array.Array, name string, ranges []schema.Rang
 	if written == nil {
 		return nil, fmt.Errorf("dimension label %q: %w: none was written", name, ErrEmpty)
 	}
-	column, err := read(ctx, a, labels, name, written)
+	all := query.Want{Name: name, DataCap: -1, OffsetsCap: -1, ValidityCap: -1}
+	column, err := Reader{Budget: r.Budget, Alloc: r.Alloc}.read(ctx, a, labels, all, written)
 	if err != nil {
 		return nil, err
 	}

@@ -11,15 +11,20 @@ import (
 )
 
 // Write stores labels for a range of coordinates, nil for the whole dimension, at a time in milliseconds since 1970, 0 for
-// now. The column need not bear a name. The labels must rise or fall; that they do so beside those already there is the
+// now. The column need not bear a name; its offsets have 64 bits and count bytes. The labels must rise or fall; that they do so beside those already there is the
 // caller's care, Find refuses them otherwise.
 func Write(ctx context.Context, a *array.Array, name string, coordinates *schema.Range, column query.Column, timestamp uint64) error {
+	return write(ctx, a, name, coordinates, column, &query.Write{Timestamp: timestamp})
+}
+
+// write is Write with the time and the form of offsets of another write.
+func write(ctx context.Context, a *array.Array, name string, coordinates *schema.Range, column query.Column, like *query.Write) error {
 	labels, err := Open(ctx, a, name, array.ForWriting())
 	if err != nil {
 		return err
 	}
 	column.Name = a.Schema.Label(name).Attribute
-	w := &query.Write{Layout: schema.RowMajor, Columns: []query.Column{column}, Timestamp: timestamp}
+	w := &query.Write{Layout: schema.RowMajor, Columns: []query.Column{column}, Timestamp: like.Timestamp, Offsets: like.Offsets}
 	if coordinates != nil {
 		w.Subarray.Ranges = [][]schema.Range{{*coordinates}}
 	}
@@ -57,7 +62,7 @@ func Submit(ctx context.Context, a *array.Array, w *query.Write) (query.Written,
 				at = &ranges[0]
 			}
 		}
-		if err := Write(ctx, a, c.Name, at, c, cells.Timestamp); err != nil {
+		if err := write(ctx, a, c.Name, at, c, &cells); err != nil {
 			return query.Written{}, err
 		}
 	}

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"fmt"
 
 	"azulejo/datatype"
@@ -42,6 +43,9 @@ func (a *Array) Label(name string) *DimensionLabel {
 // LabelArray returns the schema of the array that holds the values of a label: dense, over the labelled dimension alone,
 // with one ordered attribute.
 func (a *Array) LabelArray(l *DimensionLabel) *Array {
+	if l.Array != nil {
+		return l.Array
+	}
 	d := &a.Domain.Dimensions[l.Dimension]
 	out := New(Dense)
 	out.Domain.Dimensions = []Dimension{{Name: "index", Type: d.Type, CellValNum: 1, Domain: d.Domain, Extent: d.Extent}}
@@ -74,9 +78,25 @@ func (a *Array) checkLabels() error {
 		if d := &a.Domain.Dimensions[l.Dimension]; d.Var() || d.Type.IsFloat() {
 			return invalid("dimension label %q: dimension %q of %s takes no labels", l.Name, d.Name, d.Type)
 		}
-		if err := a.LabelArray(l).Check(); err != nil {
+		if err := a.checkLabelArray(l); err != nil {
 			return invalid("dimension label %q: %w", l.Name, err)
 		}
 	}
 	return nil
+}
+
+// checkLabelArray tells whether the array of a label can be made and suits the label.
+func (a *Array) checkLabelArray(l *DimensionLabel) error {
+	s := a.LabelArray(l)
+	if s.Type != Dense || len(s.Domain.Dimensions) != 1 || len(s.Attributes) != 1 || len(s.Labels) > 0 {
+		return invalid("its array must be dense, of one dimension and one attribute")
+	}
+	d, own, values := &a.Domain.Dimensions[l.Dimension], &s.Domain.Dimensions[0], &s.Attributes[0]
+	if own.Type != d.Type || !bytes.Equal(own.Domain, d.Domain) {
+		return invalid("its array has another domain than the dimension")
+	}
+	if values.Name != l.Attribute || values.Type != l.Type || values.CellValNum != l.CellValNum || values.Order != l.Order || values.Nullable {
+		return invalid("its array has other values than the label")
+	}
+	return s.Check()
 }

@@ -122,6 +122,9 @@ type DimensionLabel struct {
 	CellValNum uint32
 	Domain     []byte
 	External   bool
+	// Array is the schema that the labels' array is to be made with, in a schema that was not stored yet; nil for the one
+	// that LabelArray makes up.
+	Array *Array
 }
 
 // Enumeration is a named list of distinct labels (format_spec/enumeration.md). Immutable once checked.

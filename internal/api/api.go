@@ -13,6 +13,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/condition"
+	"azulejo/consolidate"
 	"azulejo/filter"
 	"azulejo/group"
 	"azulejo/internal/access"
@@ -23,6 +24,7 @@ import (
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
+	"azulejo/label"
 	"azulejo/metadata"
 	"azulejo/query"
 	"azulejo/schema"
@@ -59,10 +61,10 @@ func New(p Parts) *API {
 	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, key: p.Key, limits: p.Limits}
 }
 
-// Operations returns the table: every operation that is served, and those that clients know and that answer 501.
+// Operations returns the table: every operation that is served.
 func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
-	for _, list := range [][]web.Operation{a.arrayOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(), a.unbuiltOps()} {
+	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -98,6 +100,10 @@ func Classes() []web.Class {
 		{Err: pool.ErrBudget, Status: http.StatusRequestEntityTooLarge, Code: 4132, Message: func(error) string {
 			return "the query needs more memory than the server gives to one; ask for fewer cells or fields, or raise query-memory"
 		}},
+		{Err: consolidate.ErrBusy, Status: http.StatusConflict, Code: 4111, Message: public},
+		{Err: consolidate.ErrInvalid, Status: http.StatusBadRequest, Code: 4112, Message: public},
+		{Err: label.ErrEmpty, Status: http.StatusBadRequest, Code: 4113, Message: public},
+		{Err: label.ErrOrder, Status: http.StatusInternalServerError, Code: 5103, Message: public},
 		{Err: query.ErrInvalid, Status: http.StatusBadRequest, Code: 4107, Message: public},
 		{Err: condition.ErrInvalid, Status: http.StatusBadRequest, Code: 4108, Message: public},
 		{Err: schema.ErrInvalid, Status: http.StatusBadRequest, Code: 4109, Message: public},
@@ -130,6 +136,9 @@ func (a *API) find(r *web.Request, ref string, kind catalog.Kind) (access.Object
 	found, err := a.lookup(r.Context(), r.Param("namespace"), ref, kind)
 	if err != nil {
 		return access.Object{}, err
+	}
+	if found.Part() != "" && r.Action != access.ArrayRead && r.Action != access.ArrayWrite {
+		return access.Object{}, catalog.ErrNotFound
 	}
 	r.Found = found
 	return found.Object(), nil

@@ -116,7 +116,7 @@ func (a *API) openArray(r *web.Request, _ []byte) ([]byte, error) {
 	want := r.Decoded.(*wire.ArrayOpen)
 	open := a.vault.OpenArray
 	if want.Type != wire.ReadQuery {
-		open = a.vault.OpenSchema
+		open = a.newest
 	}
 	arr, err := open(r.Context(), r.Grant, asset(r), at)
 	if err != nil {

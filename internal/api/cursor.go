@@ -1,13 +1,16 @@
 package api
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 
+	"azulejo/array"
 	"azulejo/internal/web"
 	"azulejo/query"
+	"azulejo/schema"
 )
 
 // macSize is the length of the seal at the end of a sealed position.
@@ -44,5 +47,41 @@ func (a *API) mac(r *web.Request, fragments []string, position []byte) []byte {
 	}
 	part(nil)
 	part(position)
+	return h.Sum(nil)
+}
+
+// addRegion notes in a place, before it is sealed, which coordinates the labels of a query stood for.
+func addRegion(s *query.State, region [][]schema.Range) {
+	s.Position = append(s.Position, digest(region)...)
+}
+
+// checkRegion takes off what addRegion added to an unsealed place and refuses to go on when labels stand for other
+// coordinates by now. Nil is the place of a read that begins.
+func checkRegion(s *query.State, region [][]schema.Range) error {
+	if s == nil {
+		return nil
+	}
+	n := len(s.Position) - sha256.Size
+	if n < 0 || !bytes.Equal(s.Position[n:], digest(region)) {
+		return fmt.Errorf("%w: the dimension labels of the read were changed while it went on; start it again", array.ErrSnapshotLost)
+	}
+	s.Position = s.Position[:n]
+	return nil
+}
+
+// digest returns a hash of ranges of coordinates.
+func digest(region [][]schema.Range) []byte {
+	h := sha256.New()
+	part := func(b []byte) {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(b))))
+		h.Write(b)
+	}
+	for _, ranges := range region {
+		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(ranges))))
+		for _, r := range ranges {
+			part(r.Lo)
+			part(r.Hi)
+		}
+	}
 	return h.Sum(nil)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
 
 	"azulejo/array"
 	"azulejo/internal/access"
@@ -31,6 +32,7 @@ func (a *API) queryOps() []web.Operation {
 			a.query(id("finalizeQuery"), path+"finalize", a.finalize),
 			a.query(id("submitAndFinalizeQuery"), path+"submit_and_finalize", a.submit(v.submit, true)),
 			a.query(id("estimateResultSizes"), path+"est_result_sizes", a.estimate),
+			a.query(id("queryPlan"), path+"plan", a.messages(a.queryPlan)),
 		)
 	}
 	return ops
@@ -95,7 +97,7 @@ func writeTime(at array.Interval) uint64 {
 func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
 		// A read that begins, the most frequent request of all, opens the array once for its message and its cells.
-		open := a.vault.OpenSchema
+		open := a.newest
 		if r.Action == access.ArrayRead {
 			open = a.vault.OpenArray
 		}
@@ -106,11 +108,17 @@ func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 		switch q.Type {
 		case wire.ReadQuery:
 			return a.read(w, r, arr, q, framing)
-		case wire.WriteQuery:
+		case wire.DeleteQuery:
+			return a.deleteCells(w, r, q, framing)
+		default:
 			return a.write(w, r, q, framing, last)
 		}
-		return fmt.Errorf("%w: queries of type %v", access.ErrNotBuilt, q.Type)
 	}
+}
+
+// newest returns what opens an array for a request that changes it: whatever the time, that begins with the newest schema.
+func (a *API) newest(ctx context.Context, g access.Grant, x catalog.Asset, _ array.Interval) (*vault.Array, error) {
+	return a.vault.OpenSchema(ctx, g, x, array.Latest())
 }
 
 // decoded opens the array of a request and decodes the query that is the body, up to its buffers.
@@ -128,6 +136,7 @@ func decoded(r *web.Request, open opener) (*vault.Array, *wire.Query, error) {
 
 // read answers a read query. A resumed one goes on with the fragments it began with, whatever came since.
 func (a *API) read(w http.ResponseWriter, r *web.Request, arr *vault.Array, q *wire.Query, framing wire.Framing) error {
+	began := time.Now()
 	if q.Read.Resume != nil {
 		err := a.unseal(r, q.Read.Resume)
 		if err != nil {
@@ -140,16 +149,33 @@ func (a *API) read(w http.ResponseWriter, r *web.Request, arr *vault.Array, q *w
 			return err
 		}
 	}
-	return arr.Read(r.Context(), q.Read, func(result *query.Result) error {
+	sel := selection(q)
+	sel.Check = func(region [][]schema.Range) error {
+		return checkRegion(q.Read.Resume, region)
+	}
+	return arr.Read(r.Context(), q.Read, sel, func(result *query.Result) error {
 		if result.Next != nil {
+			if len(sel.LabelRanges) > 0 {
+				addRegion(result.Next, q.Read.Subarray.Ranges)
+			}
 			a.seal(r, result.Next)
 		}
+		q.Took = time.Since(began)
 		reply, err := q.EncodeRead(framing, result)
 		if err != nil {
 			return err
 		}
 		return send(w, reply)
 	})
+}
+
+// selection returns what a read selects by labels and by the client's copy of the schema.
+func selection(q *wire.Query) vault.Selection {
+	sel := vault.Selection{Labels: q.Labels, LabelRanges: map[string][]schema.Range{}, CurrentDomain: q.CurrentDomain}
+	for _, x := range q.LabelRanges {
+		sel.LabelRanges[x.Name] = x.Ranges
+	}
+	return sel
 }
 
 // write carries out a write query and answers once its cells are on disk.
@@ -170,6 +196,7 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 		return err
 	}
 	q.Write.Timestamp = writeTime(at)
+	began := time.Now()
 	written, err := arr.Write(r.Context(), q.Write)
 	if err != nil {
 		return err
@@ -178,7 +205,28 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 	if written.Fragment != "" {
 		made = append(made, written)
 	}
+	q.Took = time.Since(began)
 	reply, err := q.EncodeWritten(framing, made, "")
+	if err != nil {
+		return err
+	}
+	return send(w, reply)
+}
+
+// deleteCells deletes the cells that meet the condition of a query.
+func (a *API) deleteCells(w http.ResponseWriter, r *web.Request, q *wire.Query, framing wire.Framing) error {
+	arr, err := opened(r, a.vault.OpenArray)
+	if err != nil {
+		return err
+	}
+	at, err := interval(r)
+	if err != nil {
+		return err
+	}
+	if err := arr.Delete(r.Context(), q.Delete, writeTime(at)); err != nil {
+		return err
+	}
+	reply, err := q.EncodeDone(framing)
 	if err != nil {
 		return err
 	}
@@ -188,7 +236,11 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 // finalize answers what clients send after every write. The cells were committed by the submit, so the data that comes
 // along once more is not read.
 func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
-	_, q, err := decoded(r, a.vault.OpenSchema)
+	open := a.newest
+	if r.Action == access.ArrayRead {
+		open = a.vault.OpenSchema
+	}
+	_, q, err := decoded(r, open)
 	if err != nil {
 		return err
 	}
@@ -208,7 +260,7 @@ func (a *API) estimate(w http.ResponseWriter, r *web.Request) error {
 	if q.Type != wire.ReadQuery {
 		return fmt.Errorf("%w: only reads have result sizes", web.ErrBadRequest)
 	}
-	sizes, err := arr.Estimate(r.Context(), q.Read)
+	sizes, err := arr.Estimate(r.Context(), q.Read, selection(q))
 	if err != nil {
 		return err
 	}
@@ -217,4 +269,24 @@ func (a *API) estimate(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return sendMessage(w, body)
+}
+
+// queryPlan answers how a query would be carried out.
+func (a *API) queryPlan(r *web.Request, body []byte) ([]byte, error) {
+	open := a.newest
+	if r.Action == access.ArrayRead {
+		open = a.vault.OpenSchema
+	}
+	arr, err := opened(r, open)
+	if err != nil {
+		return nil, err
+	}
+	q, err := wire.DecodePlanQuery(body, arr.Schema())
+	if err != nil {
+		return nil, err
+	}
+	if err := queryFits(q, r); err != nil {
+		return nil, err
+	}
+	return q.EncodeQueryPlan()
 }

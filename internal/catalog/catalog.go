@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -69,7 +70,14 @@ type Asset struct {
 	uri  string
 	path string // absolute and canonical
 	root string
+	// part is the folder of an array inside the asset that is meant instead of the asset itself.
+	part string
 }
+
+// Part returns the name of the array inside the asset that is meant instead of the asset itself, such as
+// "__labels/l0", or nothing. It shares the asset's id and rights, and is read and written alone: it goes when the asset
+// goes.
+func (a Asset) Part() string { return a.part }
 
 // Info is what people say about an asset; none of it changes what is stored.
 type Info struct {
@@ -202,7 +210,32 @@ func (c *Catalog) Resolve(ctx context.Context, namespaceID, ref string) (Asset, 
 	return c.assets.Get(namespaceID+"/"+ref, func() (Asset, error) { return c.resolve(ctx, namespaceID, ref) })
 }
 
+// labelFolder is where in an array the arrays of its dimension labels lie. Clients open them by the address of the array
+// with the folder behind it.
+const labelFolder = "__labels/"
+
+// resolvePart is resolve for references to an array inside another.
+func (c *Catalog) resolvePart(ctx context.Context, namespaceID, ref string) (a Asset, ok bool, err error) {
+	at := strings.LastIndex(ref, "/"+labelFolder)
+	if at < 0 {
+		return Asset{}, false, nil
+	}
+	part := ref[at+1:]
+	if name := part[len(labelFolder):]; name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+		return Asset{}, true, ErrNotFound
+	}
+	a, err = c.resolve(ctx, namespaceID, ref[:at])
+	if err == nil && (a.Kind != Array || a.part != "") {
+		err = ErrNotFound
+	}
+	a.part = part
+	return a, true, err
+}
+
 func (c *Catalog) resolve(ctx context.Context, namespaceID, ref string) (Asset, error) {
+	if a, ok, err := c.resolvePart(ctx, namespaceID, ref); ok {
+		return a, err
+	}
 	r, err := ParseRef(ref)
 	if err != nil {
 		return Asset{}, ErrNotFound
@@ -234,12 +267,13 @@ func (c *Catalog) Locate(ctx context.Context, g access.Grant, a Asset) (Location
 }
 
 func (c *Catalog) locate(ctx context.Context, a Asset) (Location, error) {
-	if !linkFree(a.path) { // the fast way to say it; where it cannot, the slow one decides
-		if path, err := canonical(a.path); err != nil || path != a.path {
+	place := filepath.Join(a.path, a.part)
+	if !linkFree(place) { // the fast way to say it; where it cannot, the slow one decides
+		if path, err := canonical(place); err != nil || path != place {
 			return Location{}, fmt.Errorf("%w: it was replaced by a link", ErrNotOwned)
 		}
 	}
-	return Location{a.path}, c.own(ctx, a.NamespaceID, a.path)
+	return Location{place}, c.own(ctx, a.NamespaceID, a.path)
 }
 
 // update is db.DB.Update for everything that changes assets.

@@ -10,6 +10,7 @@ import (
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
 	"azulejo/internal/pool"
+	"azulejo/label"
 	"azulejo/query"
 	"azulejo/schema"
 )
@@ -55,7 +56,7 @@ func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at ar
 	if err != nil {
 		return nil, err
 	}
-	if kind := TypeName(arr.Schema.Type); a.ArrayType != kind {
+	if kind := TypeName(arr.Schema.Type); a.ArrayType != kind && a.Part() == "" {
 		// The entry of a registered array learns its type at the first open.
 		if err := v.catalog.SetArrayType(ctx, g, a, kind); err != nil {
 			return nil, err
@@ -129,11 +130,24 @@ func (a *Array) Write(ctx context.Context, w *query.Write) (query.Written, error
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
 		return query.Written{}, err
 	}
-	return query.Submit(ctx, a.arr, w)
+	return label.Submit(ctx, a.arr, w)
 }
 
-// Read runs a read within the limits of one query and hands its result to use, whose columns are gone afterwards.
-func (a *Array) Read(ctx context.Context, r *query.Read, use func(*query.Result) error) error {
+// Selection is what a read selects and returns by things that package query does not know.
+type Selection struct {
+	// LabelRanges has ranges of dimension labels by name, in place of ranges of coordinates.
+	LabelRanges map[string][]schema.Range
+	// Labels are the labels to return.
+	Labels []query.Want
+	// Check gets the coordinates that label ranges stand for, by dimension, before cells are read. Nil takes any.
+	Check func([][]schema.Range) error
+	// CurrentDomain takes the place of the array's own, if there is one: a client may make its copy of the schema narrower.
+	CurrentDomain *schema.CurrentDomain
+}
+
+// Read runs a read within the limits of one query and hands its result to use, whose columns are gone afterwards. Those of
+// labels come last. A read of labels alone has no cells.
+func (a *Array) Read(ctx context.Context, r *query.Read, sel Selection, use func(*query.Result) error) error {
 	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {
 		return err
 	}
@@ -154,11 +168,70 @@ func (a *Array) Read(ctx context.Context, r *query.Read, use func(*query.Result)
 		lent = append(lent, b)
 		return b.B
 	}
-	result, err := query.Run(ctx, a.arr, r)
+	columns, err := a.selection(ctx, r, sel)
 	if err != nil {
 		return err
 	}
+	result := &query.Result{}
+	if len(r.Fields)+len(r.Aggregates) > 0 {
+		if result, err = query.Run(ctx, a.arr, r); err != nil {
+			return err
+		}
+	}
+	result.Columns = append(result.Columns, columns...)
 	return use(result)
+}
+
+// selection applies what package query does not know to a read, and returns the labels of its region.
+func (a *Array) selection(ctx context.Context, r *query.Read, sel Selection) ([]query.Column, error) {
+	if err := a.narrow(sel.CurrentDomain); err != nil {
+		return nil, err
+	}
+	reader := label.Reader{Offsets: r.Offsets, Budget: r.Budget, Alloc: r.Alloc}
+	if len(sel.LabelRanges) > 0 {
+		region := make([][]schema.Range, len(a.arr.Schema.Domain.Dimensions))
+		copy(region, r.Subarray.Ranges)
+		for name, ranges := range sel.LabelRanges {
+			coordinates, err := reader.Find(ctx, a.arr, name, ranges)
+			if err != nil {
+				return nil, err
+			}
+			region[a.arr.Schema.Label(name).Dimension] = coordinates
+		}
+		r.Subarray.Ranges = region
+		if sel.Check != nil {
+			if err := sel.Check(region); err != nil {
+				return nil, err
+			}
+		}
+	}
+	var columns []query.Column
+	for _, w := range sel.Labels {
+		var coordinates []schema.Range
+		if d := int(a.arr.Schema.Label(w.Name).Dimension); d < len(r.Subarray.Ranges) {
+			coordinates = r.Subarray.Ranges[d]
+		}
+		column, err := reader.Read(ctx, a.arr, w, coordinates)
+		if err != nil {
+			return nil, err
+		}
+		columns = append(columns, column)
+	}
+	return columns, nil
+}
+
+// narrow gives the array of this request another current domain.
+func (a *Array) narrow(c *schema.CurrentDomain) error {
+	if c.Active() == nil {
+		return nil
+	}
+	s := *a.arr.Schema
+	if err := c.Check(&s.Domain); err != nil {
+		return fmt.Errorf("the current domain of the query's schema: %w", err)
+	}
+	s.CurrentDomain = c
+	a.arr.Schema = &s
+	return nil
 }
 
 // reserve says how much of the server's memory a read books: what its caller can take, within one query's limit.
@@ -175,10 +248,16 @@ func (a *Array) reserve(r *query.Read) int64 {
 	return min(sum, a.vault.limits.QueryBytes)
 }
 
-// Estimate returns the sizes that a read would return.
-func (a *Array) Estimate(ctx context.Context, r *query.Read) ([]query.Size, error) {
+// Estimate returns the sizes that a read would return of its fields; r gets the coordinates that labels stand for.
+func (a *Array) Estimate(ctx context.Context, r *query.Read, sel Selection) ([]query.Size, error) {
 	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {
 		return nil, err
 	}
+	r.Budget = pool.NewBudget(a.vault.limits.QueryBytes)
+	sel.Labels = nil
+	if _, err := a.selection(ctx, r, sel); err != nil {
+		return nil, err
+	}
+	r.Budget = nil
 	return query.Estimate(ctx, a.arr, r)
 }

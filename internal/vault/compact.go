@@ -3,6 +3,8 @@ package vault
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"azulejo/consolidate"
@@ -51,51 +53,55 @@ func (v *Vault) compact(ctx context.Context, p consolidate.Policy, a catalog.Ass
 	return done, err
 }
 
-// atWork knows the assets that are being compacted, so that who deletes one can have that end before. It is safe for
+// atWork knows the assets whose files are being worked on, so that who deletes one can have that end before. It is safe for
 // concurrent use.
 type atWork struct {
 	mu      sync.Mutex
-	running map[string]*running
+	running map[string]map[*running]bool
 }
 
-// running is the compaction of one asset.
+// running is one work on an asset.
 type running struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
 
-// begin returns the context for the work on an asset and what must be called when it has ended. Two works on one asset at a
-// time are not expected: stop waits for the later.
+// begin returns the context for a work on an asset and what must be called when it has ended.
 func (w *atWork) begin(ctx context.Context, id string) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &running{cancel, make(chan struct{})}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.running[id] = r
+	if w.running[id] == nil {
+		w.running[id] = map[*running]bool{}
+	}
+	w.running[id][r] = true
 	return ctx, func() {
 		cancel()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.running[id] == r {
+		delete(w.running[id], r)
+		if len(w.running[id]) == 0 {
 			delete(w.running, id)
 		}
 		close(r.ended)
 	}
 }
 
-// stop breaks off the work on an asset and waits until it has ended.
+// stop breaks off all works on an asset and waits until they have ended.
 func (w *atWork) stop(ctx context.Context, id string) error {
 	w.mu.Lock()
-	r := w.running[id]
+	works := slices.Collect(maps.Keys(w.running[id]))
 	w.mu.Unlock()
-	if r == nil {
-		return nil
+	for _, r := range works {
+		r.cancel()
 	}
-	r.cancel()
-	select {
-	case <-r.ended:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	for _, r := range works {
+		select {
+		case <-r.ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
+	return nil
 }

@@ -41,7 +41,7 @@ type Limits struct {
 // New returns the vault over a catalogue whose assets lie in fs.
 func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
 	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks(),
-		atWork: &atWork{running: map[string]*running{}}}
+		atWork: &atWork{running: map[string]map[*running]bool{}}}
 }
 
 // CacheCounts returns the counters of the cache by what is kept: "description" for schemas, footers and what belongs to

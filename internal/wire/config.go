@@ -15,11 +15,22 @@ var kept = map[string]bool{
 	"rest.load_enumerations_on_array_open_all_schemas": true,
 	"rest.load_metadata_on_array_open":                 true,
 	"rest.load_non_empty_domain_on_array_open":         true,
+	"sm.consolidation.amplification":                   true,
+	"sm.consolidation.max_fragment_size":               true,
+	"sm.consolidation.mode":                            true,
+	"sm.consolidation.purge_deleted_cells":             true,
+	"sm.consolidation.step_max_frags":                  true,
+	"sm.consolidation.step_min_frags":                  true,
+	"sm.consolidation.step_size_ratio":                 true,
+	"sm.consolidation.steps":                           true,
+	"sm.consolidation.timestamp_end":                   true,
+	"sm.consolidation.timestamp_start":                 true,
 	"sm.group.timestamp_end":                           true,
 	"sm.group.timestamp_start":                         true,
 	"sm.var_offsets.bitsize":                           true,
 	"sm.var_offsets.extra_element":                     true,
 	"sm.var_offsets.mode":                              true,
+	"sm.vacuum.mode":                                   true,
 }
 
 // The pointers of the configuration in the roots of requests.
@@ -54,6 +65,14 @@ func (c Config) Bool(key string, otherwise bool) bool {
 	return otherwise
 }
 
+// Text returns a setting, otherwise when it is absent or empty.
+func (c Config) Text(key, otherwise string) string {
+	if v := c[key]; v != "" {
+		return v
+	}
+	return otherwise
+}
+
 // Uint64 returns a setting that is a number, otherwise when it is absent or none.
 func (c Config) Uint64(key string, otherwise uint64) uint64 {
 	v, err := strconv.ParseUint(c[key], 10, 64)
@@ -64,7 +83,7 @@ func (c Config) Uint64(key string, otherwise uint64) uint64 {
 }
 
 // DecodeConfigRequest reads the body of a request that carries nothing else the server needs: POST …/fragment_info,
-// …/consolidate, …/vacuum and the opening of groups.
+// …/vacuum and the opening of groups.
 func DecodeConfigRequest(body []byte) (Config, error) {
 	if _, err := openWhole(body); err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func (q *Query) decodeHeaders(p *place) {
 	list, err := q.message.AttributeBufferHeaders()
 	p = p.at("attributeBufferHeaders")
 	n := p.length(list, err)
-	if n > len(q.schema.Attributes)+len(q.schema.Domain.Dimensions)+maxAggregates {
+	if n > len(q.schema.Attributes)+len(q.schema.Domain.Dimensions)+len(q.schema.Labels)+maxAggregates {
 		p.fail("%d headers", n)
 		return
 	}
@@ -64,7 +64,7 @@ func originalSizes(h header, m capnp.AttributeBufferHeader) header {
 
 // headerField finds the field of a header and checks that the header has the parts that the field has.
 func (q *Query) headerField(p *place, h *header) (schema.Field, bool) {
-	f, ok := q.schema.Field(h.name)
+	f, ok := q.field(h.name)
 	switch {
 	case !ok && h.name == "__coords":
 		p.at("name").unsupported("zipped coordinates")

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"io"
+	"time"
 
 	"azulejo/condition"
+	"azulejo/datatype"
 	"azulejo/internal/wire/capnp"
 	"azulejo/query"
 	"azulejo/schema"
@@ -47,7 +49,15 @@ type Query struct {
 	Config Config
 	// Read is complete but for Alloc, Threads and Budget. Resume is set when the client goes on with an incomplete read.
 	Read *query.Read
-	// Write has no columns before ReadColumns, and no Timestamp or Threads.
+	// LabelRanges are for those dimensions of a read that are selected by labels; Read.Subarray has no ranges of them.
+	LabelRanges []LabelRanges
+	// Labels are those that a read wants to have beside its fields, with the bytes that the client can take.
+	Labels []query.Want
+	// CurrentDomain is that of the client's copy of the schema, which it may have made narrower; nil when it has none.
+	CurrentDomain *schema.CurrentDomain
+	// Took is how long the server worked on the query, which replies tell with their statistics.
+	Took time.Duration
+	// Write has no columns before ReadColumns, and no Timestamp or Threads. Its columns may bear the names of labels.
 	Write *query.Write
 	// Delete is the condition of the cells to delete.
 	Delete *condition.Node
@@ -60,6 +70,12 @@ type Query struct {
 	headers []header
 	// resumed tells that the request's configuration has a cursor, which the last reply takes back.
 	resumed bool
+}
+
+// LabelRanges are ranges of the values of one dimension label.
+type LabelRanges struct {
+	Name   string
+	Ranges []schema.Range
 }
 
 // DecodeQuery reads the message of a query from r and leaves r at the first byte of its buffers. a is the newest schema
@@ -96,6 +112,7 @@ func decodeQuery(message []byte, m capnp.Query, a *schema.Array) (*Query, error)
 	switch q.Type {
 	case ReadQuery:
 		q.decodeRead(p, cursor)
+		q.decodeCopy(p.at("array"))
 	case WriteQuery:
 		q.decodeWrite(p)
 		q.Session = cursor
@@ -114,6 +131,17 @@ func decodeQuery(message []byte, m capnp.Query, a *schema.Array) (*Query, error)
 		return nil, p.err()
 	}
 	return q, nil
+}
+
+// decodeCopy reads what counts of the array as the client knows it: the current domain of its schema. Everything else the
+// server knows better.
+func (q *Query) decodeCopy(p *place) {
+	m, err := q.message.Array()
+	p.check(err)
+	latest, err := m.ArraySchemaLatest()
+	p.at("arraySchemaLatest").check(err)
+	domain, err := latest.CurrentDomain()
+	q.CurrentDomain = decodeCurrentDomain(p.at("arraySchemaLatest").at("currentDomain"), domain, err)
 }
 
 // decodeOffsets reads how offsets of var-sized fields look: from the configuration, else from the older fields of the
@@ -139,16 +167,13 @@ func (q *Query) decodeOffsets(p *place) query.OffsetsFormat {
 	return query.OffsetsFormat{Bits: int(bits), Elements: mode == "elements", Extra: extra}
 }
 
-// decodeSubarray reads the ranges of every dimension; nil stands for the whole of one. Ranges of labels and of
-// attributes are refused.
+// decodeSubarray reads the ranges of every dimension; nil stands for the whole of one. Ranges of attributes are refused.
 func (q *Query) decodeSubarray(p *place, m capnp.Subarray, err error) query.Subarray {
 	if !p.check(err) || !m.IsValid() {
 		return query.Subarray{}
 	}
 	labels, err := m.LabelRanges()
-	if p.at("labelRanges").length(labels, err) > 0 {
-		p.at("labelRanges").unsupported("ranges of dimension labels")
-	}
+	q.decodeLabelRanges(p.at("labelRanges"), labels, err)
 	attributes, err := m.AttributeRanges()
 	p.at("attributeRanges").check(err)
 	entries, err := attributes.Entries()
@@ -172,5 +197,53 @@ func (q *Query) decodeSubarray(p *place, m capnp.Subarray, err error) query.Suba
 			v.Ranges[i] = decodeRanges(p.item(i), list.At(i), dims[i].Type, dims[i].Var())
 		}
 	}
+	for _, l := range q.LabelRanges {
+		v.Ranges[q.schema.Label(l.Name).Dimension] = nil
+	}
 	return v
 }
+
+// decodeLabelRanges reads the ranges of dimension labels, at most one label of a dimension. The datatype that comes along
+// is that of the dimension and says nothing.
+func (q *Query) decodeLabelRanges(p *place, list capnp.LabelSubarrayRanges_List, err error) {
+	n := p.length(list, err)
+	if n > len(q.schema.Domain.Dimensions) {
+		p.fail("%d for %d dimensions", n, len(q.schema.Domain.Dimensions))
+		return
+	}
+	taken := map[uint32]bool{}
+	for i := range n {
+		p := p.item(i)
+		name := p.at("name").text(list.At(i).Name())
+		l := q.schema.Label(name)
+		if l == nil {
+			p.at("name").fail("no dimension label %q", name)
+			return
+		}
+		if taken[l.Dimension] {
+			p.at("name").fail("two labels of one dimension")
+		}
+		taken[l.Dimension] = true
+		ranges, err := list.At(i).Ranges()
+		p.at("ranges").check(err)
+		v := LabelRanges{Name: name, Ranges: decodeRanges(p.at("ranges"), ranges, l.Type, l.CellValNum == datatype.VarNum)}
+		if len(v.Ranges) == 0 {
+			p.at("ranges").fail("none")
+		}
+		q.LabelRanges = append(q.LabelRanges, v)
+	}
+}
+
+// field finds what a buffer is of: an attribute, a dimension, or a dimension label, whose Index is -1.
+func (q *Query) field(name string) (schema.Field, bool) {
+	if f, ok := q.schema.Field(name); ok {
+		return f, true
+	}
+	if l := q.schema.Label(name); l != nil {
+		return schema.Field{Name: name, Type: l.Type, CellValNum: l.CellValNum, Index: labelIndex}, true
+	}
+	return schema.Field{}, false
+}
+
+// labelIndex marks the field of a dimension label.
+const labelIndex = -1

@@ -43,7 +43,11 @@ func (q *Query) decodeRead(p *place, cursor string) {
 		if f.Var() {
 			want.DataCap, want.OffsetsCap = capacity(h.vary), capacity(h.fixed)
 		}
-		v.Fields = append(v.Fields, want)
+		if f.Index == labelIndex {
+			q.Labels = append(q.Labels, want)
+		} else {
+			v.Fields = append(v.Fields, want)
+		}
 	}
 	for name, buffered := range outputs {
 		if !buffered {

@@ -137,7 +137,7 @@ func (q *Query) checkWriteHeader(p *place, h *header) {
 // readColumn reads the parts of one field.
 func (q *Query) readColumn(r io.Reader, h *header) (query.Column, error) {
 	c := query.Column{Name: h.name}
-	f, _ := q.schema.Field(h.name)
+	f, _ := q.field(h.name)
 	var err error
 	if f.Var() {
 		if c.Offsets, err = readAligned(r, h.fixed); err != nil {

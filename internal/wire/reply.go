@@ -9,6 +9,7 @@ import (
 
 	"azulejo/internal/wire/capnp"
 	"azulejo/query"
+	"azulejo/schema"
 )
 
 // Framing is how the answer to a query is wrapped.
@@ -58,7 +59,7 @@ func newReply(f Framing, message []byte, buffers [][]byte) *Reply {
 	return r
 }
 
-// EncodeRead builds the answer to a read. It refuses columns that are longer than the client can take, because the
+// EncodeRead builds the answer to a read, of which the labels that were asked for may be among the columns. It refuses columns that are longer than the client can take, because the
 // client would keep its old bytes without an error.
 func (q *Query) EncodeRead(f Framing, v *query.Result) (*Reply, error) {
 	status, cursor := Completed, ""
@@ -96,7 +97,7 @@ func (q *Query) EncodeRead(f Framing, v *query.Result) (*Reply, error) {
 // columnHeader announces the parts of a result column.
 func (q *Query) columnHeader(c *query.Column) header {
 	h := header{name: c.Name, fixed: uint64(len(c.Data)), present: uint64(len(c.Validity))}
-	if field, ok := q.schema.Field(c.Name); ok && field.Var() || len(c.Offsets) > 0 {
+	if field, ok := q.field(c.Name); ok && field.Var() || len(c.Offsets) > 0 {
 		h.fixed, h.vary = uint64(len(c.Offsets)), uint64(len(c.Data))
 	}
 	return h
@@ -225,9 +226,11 @@ func (q *Query) replyReader(e *encoder, m capnp.Query) {
 			return
 		}
 		e.ok(reader.SetLayout(layout))
+		stats, err := reader.NewStats()
+		q.stats(e, stats, err, readerStats)
 		if old, err := received.Subarray(); e.ok(err) && old.IsValid() {
 			subarray, err := reader.NewSubarray()
-			e.repeatSubarray(subarray, err, old)
+			q.repeatSubarray(e, subarray, err, old)
 		}
 		return
 	}
@@ -241,14 +244,16 @@ func (q *Query) replyReader(e *encoder, m capnp.Query) {
 		return
 	}
 	e.ok(reader.SetLayout(layout))
+	stats, err := reader.NewStats()
+	q.stats(e, stats, err, readerStats)
 	if old, err := received.Subarray(); e.ok(err) && old.IsValid() {
 		subarray, err := reader.NewSubarray()
-		e.repeatSubarray(subarray, err, old)
+		q.repeatSubarray(e, subarray, err, old)
 	}
 }
 
-// repeatSubarray copies a subarray without its statistics.
-func (e *encoder) repeatSubarray(m capnp.Subarray, err error, old capnp.Subarray) {
+// repeatSubarray copies a subarray without its statistics, with the coordinates that its label ranges stand for.
+func (q *Query) repeatSubarray(e *encoder, m capnp.Subarray, err error, old capnp.Subarray) {
 	if !e.ok(err) {
 		return
 	}
@@ -256,9 +261,33 @@ func (e *encoder) repeatSubarray(m capnp.Subarray, err error, old capnp.Subarray
 	e.ok(err)
 	e.ok(m.SetLayout(layout))
 	m.SetCoalesceRanges(old.CoalesceRanges())
+	if len(q.LabelRanges) > 0 {
+		q.foundRanges(e, m)
+		labels, err := old.LabelRanges()
+		e.ok(err)
+		e.ok(m.SetLabelRanges(labels))
+		return
+	}
 	ranges, err := old.Ranges()
 	if e.ok(err) && ranges.IsValid() {
 		e.ok(m.SetRanges(ranges))
+	}
+}
+
+// foundRanges writes the ranges of coordinates that a read came to.
+func (q *Query) foundRanges(e *encoder, m capnp.Subarray) {
+	dims := q.schema.Domain.Dimensions
+	list, err := m.NewRanges(int32(len(dims)))
+	if !e.ok(err) {
+		return
+	}
+	for i := range dims {
+		if i >= len(q.Read.Subarray.Ranges) || q.Read.Subarray.Ranges[i] == nil {
+			list.At(i).SetHasDefaultRange(true)
+			e.ranges(list.At(i), dims[i].Type, dims[i].Var(), []schema.Range{{Lo: dims[i].Lo(), Hi: dims[i].Hi()}})
+			continue
+		}
+		e.ranges(list.At(i), dims[i].Type, dims[i].Var(), q.Read.Subarray.Ranges[i])
 	}
 }
 
@@ -269,5 +298,57 @@ func (q *Query) replyWriter(e *encoder, m capnp.Query) {
 		writer.SetCheckCoordDups(q.Write.CheckDups)
 		writer.SetCheckCoordOOB(q.Write.CheckOutOfBounds)
 		writer.SetDedupCoords(q.Write.DedupCoords)
+		if q.Took == 0 {
+			e.repeatStats(writer, q.message)
+			return
+		}
+		stats, err := writer.NewStats()
+		q.stats(e, stats, err, writerStats)
+	}
+}
+
+// repeatStats sends the statistics of a write back with the answer to what only ends it: the client forgets its own.
+func (e *encoder) repeatStats(m capnp.Writer, received capnp.Query) {
+	old, err := received.Writer()
+	if !e.ok(err) {
+		return
+	}
+	stats, err := old.Stats()
+	if e.ok(err) && stats.IsValid() {
+		e.ok(m.SetStats(stats))
+	}
+}
+
+// The client adds what replies say under these names to its own statistics.
+const (
+	readerStats = "Context.Query.Reader.dowork"
+	writerStats = "Context.Query.Writer.dowork"
+)
+
+// stats writes how long the server worked, in the client's form: a timer is a sum, a maximum and a count.
+func (q *Query) stats(e *encoder, m capnp.Stats, err error, name string) {
+	if !e.ok(err) || q.Took == 0 {
+		return
+	}
+	timers, err := m.NewTimers()
+	if !e.ok(err) {
+		return
+	}
+	entries, err := timers.NewEntries(2)
+	if !e.ok(err) {
+		return
+	}
+	for i, part := range []string{".sum", ".max"} {
+		e.ok(entries.At(i).SetKey(name + part))
+		entries.At(i).SetValue(q.Took.Seconds())
+	}
+	counters, err := m.NewCounters()
+	if !e.ok(err) {
+		return
+	}
+	counts, err := counters.NewEntries(1)
+	if e.ok(err) {
+		e.ok(counts.At(0).SetKey(name + ".timer_count"))
+		counts.At(0).SetValue(1)
 	}
 }

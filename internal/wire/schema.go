@@ -212,7 +212,8 @@ func decodeAttribute(p *place, m capnp.Attribute) schema.Attribute {
 	return v
 }
 
-// decodeLabels reads the dimension labels of a schema. Their own schemas are not kept.
+// decodeLabels reads the dimension labels of a schema, with the schemas of their arrays where there are any. Their place
+// must be below the array.
 func decodeLabels(p *place, m capnp.ArraySchema) []schema.DimensionLabel {
 	l, err := m.DimensionLabels()
 	n := p.length(l, err)
@@ -234,9 +235,20 @@ func decodeLabels(p *place, m capnp.ArraySchema) []schema.DimensionLabel {
 		}
 		s, err := x.Order()
 		v[i].Order = named[schema.Order](p.at("order"), orderNames[:], s, err)
+		if name, ok := strings.CutPrefix(v[i].URI, schema.LabelsFolder+"/"); v[i].Relative && (!ok || !plainName.MatchString(name)) {
+			p.at("uri").fail("%q is not in %s", v[i].URI, schema.LabelsFolder)
+		}
+		if x.HasSchema() {
+			own, err := x.Schema()
+			p.at("schema").check(err)
+			v[i].Array = decodeSchema(p.at("schema"), own)
+		}
 	}
 	return v
 }
+
+// plainName are names that lead nowhere.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // decodeSchemaEnumerations reads the names and files of a schema's enumerations and those whose labels came along.
 func decodeSchemaEnumerations(p *place, m capnp.ArraySchema, v *schema.Array) {
