@@ -80,6 +80,16 @@ func (l *located) commit() string {
 	return commitsDir + "/" + l.file + writeExt
 }
 
+// within returns the name with its text a part of the folder's URI: what is kept for long must not hold on to the names of
+// a whole listing.
+func (l *located) within(uri string) format.Name {
+	n := l.Name
+	if at := strings.LastIndex(uri, n.UUID); at >= 0 {
+		n.UUID = uri[at : at+len(n.UUID)]
+	}
+	return n
+}
+
 // readDirectory lists an array: the schemas alone or, with fragments, also the array's own folder and the commits.
 func readDirectory(ctx context.Context, fs vfs.FS, uri string, fragments bool) (*directory, error) {
 	d := &directory{fs: fs, uri: uri}
@@ -270,7 +280,7 @@ func (d *directory) lines(ctx context.Context, path string) ([]string, error) {
 }
 
 // visible returns those of all fragments that count in the interval, oldest first, and the names of those hidden by vacuum
-// files that count in it, sorted.
+// files that count in it, sorted. The fragments in all are no more afterwards.
 func (d *directory) visible(ctx context.Context, all *commits, at Interval, dense bool) ([]located, []string, error) {
 	counts := func(n format.Name) bool {
 		if !dense && n.Version >= cellTimesVersion {
@@ -285,15 +295,15 @@ func (d *directory) visible(ctx context.Context, all *commits, at Interval, dens
 	if err != nil {
 		return nil, nil, err
 	}
-	live := make([]located, 0, len(all.fragments))
+	live := all.fragments[:0]
 	var vacuumed []string
-	for i := range all.fragments {
-		switch l := &all.fragments[i]; {
+	for _, l := range all.fragments {
+		switch {
 		case !counts(l.Name):
-		case hidden[l.file]:
+		case len(hidden) > 0 && hidden[l.file]:
 			vacuumed = append(vacuumed, l.file)
 		default:
-			live = append(live, *l)
+			live = append(live, l)
 		}
 	}
 	slices.SortStableFunc(live, func(x, y located) int { return cmp.Compare(x.Start, y.Start) }) // they were sorted by name

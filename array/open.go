@@ -143,23 +143,25 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 		return err
 	}
 	a.fragments = make([]*fragment.Reader, len(live))
-	var missing []int
+	missing, kept := make([]int, 0, len(live)), a.Kept()
 	for i := range live {
-		l := &live[i]
-		if a.Kept() == nil {
+		if kept == nil {
 			missing = append(missing, i)
 			continue
 		}
-		if r, ok := a.Kept().Get(cache.Description, a.cacheKey(l.uri(a.URI))); ok {
+		if r, ok := kept.Get(cache.Description, a.cacheKey(live[i].uri(a.URI))); ok {
 			a.fragments[i], _ = r.(*fragment.Reader)
 		}
 		if a.fragments[i] == nil {
 			missing = append(missing, i)
 		}
 	}
-	wanted := make([]located, len(missing))
-	for i, m := range missing {
-		wanted[i] = live[m]
+	wanted := live
+	if len(missing) < len(live) {
+		wanted = make([]located, len(missing))
+		for i, m := range missing {
+			wanted[i] = live[m]
+		}
 	}
 	var footers [][]byte
 	if len(wanted) > parallelOpens { // fewer are read at once, which takes no longer than looking for merged ones
@@ -170,9 +172,9 @@ func (a *Array) openFragments(ctx context.Context, o *options) error {
 		footers = make([][]byte, len(wanted))
 	}
 	keepEnds := len(wanted) <= keptEnds || !vfs.IsNear(a.FS)
-	err = fetchAll(a.FS, len(missing), func(i int) error {
-		var err error
-		a.fragments[missing[i]], err = a.openFragment(ctx, &wanted[i], footers[i], keepEnds)
+	schemaOf := func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }
+	err = fetchAll(a.FS, len(missing), func(i int) (err error) {
+		a.fragments[missing[i]], err = a.openFragment(ctx, &wanted[i], footers[i], keepEnds, schemaOf)
 		return err
 	})
 	if err != nil {
@@ -242,14 +244,14 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 }
 
 // openFragment reads the footer of a fragment, or takes the one that a consolidated fragment metadata file has of it.
-func (a *Array) openFragment(ctx context.Context, l *located, footer []byte, keepEnd bool) (*fragment.Reader, error) {
+func (a *Array) openFragment(ctx context.Context, l *located, footer []byte, keepEnd bool, schemaOf schemaLookup) (*fragment.Reader, error) {
 	uri := l.uri(a.URI)
-	r, nBytes, err := a.readFragment(ctx, uri, l.Name, footer, keepEnd)
+	r, nBytes, err := a.readFragment(ctx, uri, l.within(uri), footer, keepEnd, schemaOf)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
 	}
-	if err != nil {
-		return nil, err
+	if err != nil || a.Kept() == nil {
+		return r, err
 	}
 	if first, ok := a.Kept().Put(cache.Description, a.cacheKey(uri), r, nBytes).(*fragment.Reader); ok {
 		return first, nil
@@ -257,9 +259,11 @@ func (a *Array) openFragment(ctx context.Context, l *located, footer []byte, kee
 	return r, nil
 }
 
+// schemaLookup returns the schema with a file name.
+type schemaLookup = func(name string) (*schema.Array, error)
+
 // readFragment makes the reader of a fragment, from its footer when that is not nil; nBytes estimates its memory.
-func (a *Array) readFragment(ctx context.Context, uri string, name format.Name, footer []byte, keepEnd bool) (r *fragment.Reader, nBytes int64, err error) {
-	schemaOf := func(name string) (*schema.Array, error) { return a.SchemaOf(ctx, name) }
+func (a *Array) readFragment(ctx context.Context, uri string, name format.Name, footer []byte, keepEnd bool, schemaOf schemaLookup) (r *fragment.Reader, nBytes int64, err error) {
 	if footer != nil {
 		r, err := fragment.OpenLone(a.FS, uri, name, footer, schemaOf, a.key)
 		if !errors.Is(err, format.ErrCorrupt) {

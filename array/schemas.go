@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"azulejo/filter"
 	"azulejo/format"
@@ -47,7 +48,7 @@ func (a *Array) readSchema(ctx context.Context, uri, name string) (s *schema.Arr
 	if err := s.CheckStored(); err != nil {
 		return nil, 0, &Error{"open", uri, fmt.Errorf("%w: %w", ErrCorrupt, err)}
 	}
-	s.Name = name
+	s.Name = strings.Clone(name) // which is a part of all names of a listing
 	return s, int64(len(content))*8 + 4096, nil
 }
 

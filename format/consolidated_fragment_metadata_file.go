@@ -86,16 +86,25 @@ const UnknownStart = -1
 // tell where the last part ends. version and
 // schemaOf are as in DecodeFooter.
 func DecodeLoneFooter(b []byte, version uint32, schemaOf func(name string) (*schema.Array, error)) (*Footer, error) {
-	d := footerDecoder{f: &Footer{}, schemaOf: schemaOf, Reader: bin.NewReader(b)}
+	f := new(Footer)
+	if err := f.DecodeLone(b, version, schemaOf); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// DecodeLone is DecodeLoneFooter into a footer that is a part of something, as Decode.
+func (f *Footer) DecodeLone(b []byte, version uint32, schemaOf func(name string) (*schema.Array, error)) error {
+	d := footerDecoder{f: f, schemaOf: schemaOf, Reader: *bin.NewReader(b)}
 	if version == 0 {
 		version = 4
 	}
 	if version < 10 {
 		var err error
-		if d.f.Schema, err = schemaOf(LegacySchema); err != nil {
-			return nil, err
+		if f.Schema, err = schemaOf(LegacySchema); err != nil {
+			return err
 		}
 	}
-	d.f.Start, d.f.NBytes = UnknownStart, int64(len(b))
+	f.Start, f.NBytes = UnknownStart, int64(len(b))
 	return d.decode(version)
 }

@@ -114,10 +114,20 @@ func (e *TailError) Error() string {
 // (3 and 4); before version 10 the footer has no other way to tell its length. schemaOf returns the schema of that file
 // name, DecodeFooter passes LegacySchema for versions before 10. The result shares no memory with tail.
 func DecodeFooter(tail []byte, fileSize int64, version uint32, schemaOf func(name string) (*schema.Array, error)) (*Footer, error) {
-	if int64(len(tail)) > fileSize {
-		return nil, corrupt("fragment footer", 0, version, "a tail of %d bytes of a file of %d", len(tail), fileSize)
+	f := new(Footer)
+	if err := f.Decode(tail, fileSize, version, schemaOf); err != nil {
+		return nil, err
 	}
-	d := footerDecoder{f: &Footer{}, schemaOf: schemaOf}
+	return f, nil
+}
+
+// Decode is DecodeFooter into a footer that is a part of something; f, which must be a zero value, is not good for anything
+// after an error.
+func (f *Footer) Decode(tail []byte, fileSize int64, version uint32, schemaOf func(name string) (*schema.Array, error)) error {
+	if int64(len(tail)) > fileSize {
+		return corrupt("fragment footer", 0, version, "a tail of %d bytes of a file of %d", len(tail), fileSize)
+	}
+	d := footerDecoder{f: f, schemaOf: schemaOf}
 	if version == 0 {
 		version = 4
 	}
@@ -127,29 +137,29 @@ func DecodeFooter(tail []byte, fileSize int64, version uint32, schemaOf func(nam
 	} else {
 		a, err := schemaOf(LegacySchema)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		d.f.Schema = a
+		f.Schema = a
 		if !a.Domain.AllFixed() {
 			end -= 8
 		}
 	}
 	n, err := d.length(tail, fileSize, version, end)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if need := fileSize - end + n; need > int64(len(tail)) {
-		return nil, &TailError{Need: need}
+		return &TailError{Need: need}
 	}
 	stop := int64(len(tail)) - (fileSize - end)
-	d.Reader = bin.NewReader(tail[stop-n : stop])
-	d.f.Start, d.f.NBytes = end-n, n
+	d.Reader = *bin.NewReader(tail[stop-n : stop])
+	f.Start, f.NBytes = end-n, n
 	return d.decode(version)
 }
 
 // footerDecoder reads a footer.
 type footerDecoder struct {
-	*bin.Reader
+	bin.Reader
 	// f does not share memory with what the Reader reads.
 	f        *Footer
 	schemaOf func(name string) (*schema.Array, error)
@@ -196,10 +206,10 @@ func oldFooterLen(a *schema.Array, version uint32) int64 {
 	return n
 }
 
-func (d *footerDecoder) decode(nameVersion uint32) (*Footer, error) {
+func (d *footerDecoder) decode(nameVersion uint32) error {
 	f := d.f
 	if err := d.head(nameVersion); err != nil {
-		return nil, err
+		return err
 	}
 	d.nonEmptyDomain()
 	f.SparseTiles = d.U64("sparse tiles")
@@ -221,13 +231,13 @@ func (d *footerDecoder) decode(nameVersion uint32) (*Footer, error) {
 	if f.Version == 11 && d.Len() == 8 {
 		d.U64("summary")
 	}
-	if err := finish(d.Reader, "fragment footer", f.Version); err != nil {
-		return nil, d.placed(err)
+	if err := finish(&d.Reader, "fragment footer", f.Version); err != nil {
+		return d.placed(err)
 	}
 	if err := f.settle(); err != nil {
-		return nil, d.placed(err)
+		return d.placed(err)
 	}
-	return f, nil
+	return nil
 }
 
 // placed turns an offset in the footer into one in the file.
@@ -257,7 +267,7 @@ func (d *footerDecoder) head(nameVersion uint32) error {
 		}
 	}
 	f.Dense = d.U8("dense") != 0
-	if err := readErr(d.Reader, "fragment footer", f.Version); err != nil {
+	if err := readErr(&d.Reader, "fragment footer", f.Version); err != nil {
 		return d.placed(err)
 	}
 	if f.Schema == nil {
@@ -277,7 +287,7 @@ func (d *footerDecoder) head(nameVersion uint32) error {
 
 func (d *footerDecoder) nonEmptyDomain() {
 	if null := d.U8("domain is null"); null == 0 {
-		d.f.NonEmptyDomain = readRanges(d.Reader, &d.f.Schema.Domain)
+		d.f.NonEmptyDomain = readRanges(&d.Reader, &d.f.Schema.Domain)
 		return
 	}
 	for i := range d.f.Schema.Domain.Dimensions {

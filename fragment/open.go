@@ -35,7 +35,9 @@ type Reader struct {
 	name   format.Name
 	key    *filter.Key
 	footer *format.Footer
-	slots  format.Slots
+	// room is what footer points to, unless oldest has it: a pointer less to follow and to collect.
+	room  format.Footer
+	slots format.Slots
 	// end is the end of the metadata file: Open reads and may keep it, else it is read when another part is first needed.
 	end atomic.Pointer[fileEnd]
 
@@ -75,10 +77,10 @@ func Open(ctx context.Context, fs vfs.FS, uri string, name format.Name, keepEnd 
 // it, without reading anything.
 func OpenLone(fs vfs.FS, uri string, name format.Name, footer []byte, schemaOf func(name string) (*schema.Array, error), key *filter.Key) (*Reader, error) {
 	r := &Reader{fs: fs, uri: uri, name: name, key: key}
-	var err error
-	if r.footer, err = format.DecodeLoneFooter(footer, name.Version, schemaOf); err != nil {
+	if err := r.room.DecodeLone(footer, name.Version, schemaOf); err != nil {
 		return nil, err
 	}
+	r.footer = &r.room
 	return r, r.settle()
 }
 
@@ -112,11 +114,13 @@ func (r *Reader) readFooterIn(ctx context.Context, n int, keepEnd bool, schemaOf
 	if err != nil {
 		return 0, err
 	}
-	r.footer, err = format.DecodeFooter(tail, size, r.name.Version, schemaOf)
+	r.room = format.Footer{}
+	err = r.room.Decode(tail, size, r.name.Version, schemaOf)
 	var short *format.TailError
 	if err != nil && errors.As(err, &short) && short.Need > int64(n) && int64(n) < size {
 		return int(min(short.Need, size)), nil
 	}
+	r.footer = &r.room
 	if keepEnd {
 		r.end.Store(&fileEnd{slices.Clone(tail), size})
 	}

@@ -6,9 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"azulejo/vfs"
 )
 
 // Sizes of the buffers for directory entries: most directories of arrays are small, and those with many fragments are
@@ -16,11 +19,13 @@ import (
 const (
 	fewEntries  = 4 << 10
 	manyEntries = 64 << 10
+	// shortEntry is about what an entry takes in them whose name is that of a fragment, which most are in large ones.
+	shortEntry = 64
 )
 
 // readDir returns the entries of a directory in no order. It asks the kernel directly: what package os does beyond that
 // costs more than the listing of a small directory, and an open lists three.
-func readDir(path string) ([]dirEntry, error) {
+func readDir(path string) ([]vfs.Entry, error) {
 	fd, err := ignoringInterrupts(func() (int, error) { return unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0) })
 	if err != nil {
 		return nil, err
@@ -28,7 +33,7 @@ func readDir(path string) ([]dirEntry, error) {
 	defer unix.Close(fd) // best effort: nothing was written
 	var few [fewEntries]byte
 	buf := few[:]
-	var list []dirEntry
+	var list []vfs.Entry
 	for {
 		n, err := ignoringInterrupts(func() (int, error) { return unix.Getdents(fd, buf) })
 		if err != nil || n <= 0 {
@@ -97,9 +102,12 @@ func ignoringInterrupts(call func() (int, error)) (int, error) {
 
 // appendEntries takes apart what the kernel wrote: for every entry 8 bytes of inode and 8 of position, 2 bytes with the
 // length of it all, a byte with the type, and the name with a zero byte behind it (getdents64(2)).
-func appendEntries(list []dirEntry, path string, b []byte) ([]dirEntry, error) {
+func appendEntries(list []vfs.Entry, path string, b []byte) ([]vfs.Entry, error) {
 	const nameAt = 19
 	all := string(b) // one text for all names costs less than one for each
+	if cap(list)-len(list) < len(b)/shortEntry {
+		list = slices.Grow(list, len(b)/shortEntry)
+	}
 	for len(b) > nameAt {
 		n := int(binary.NativeEndian.Uint16(b[16:]))
 		if n <= nameAt || n > len(b) {
@@ -114,7 +122,7 @@ func appendEntries(list []dirEntry, path string, b []byte) ([]dirEntry, error) {
 		if name == "." || name == ".." {
 			continue
 		}
-		e := dirEntry{name: name, dir: kind == unix.DT_DIR, link: kind == unix.DT_LNK}
+		isDir, isLink := kind == unix.DT_DIR, kind == unix.DT_LNK
 		if kind == unix.DT_UNKNOWN {
 			fi, err := os.Lstat(filepath.Join(path, name))
 			if err != nil && !os.IsNotExist(err) {
@@ -123,9 +131,9 @@ func appendEntries(list []dirEntry, path string, b []byte) ([]dirEntry, error) {
 			if err != nil {
 				continue // it was removed meanwhile
 			}
-			e.dir, e.link = fi.IsDir(), fi.Mode()&fs.ModeSymlink != 0
+			isDir, isLink = fi.IsDir(), fi.Mode()&fs.ModeSymlink != 0
 		}
-		list = append(list, e)
+		list = appendEntry(list, path, name, isDir, isLink)
 	}
 	return list, nil
 }

@@ -6,17 +6,19 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"azulejo/vfs"
 )
 
 // readDir returns the entries of a directory.
-func readDir(path string) ([]dirEntry, error) {
+func readDir(path string) ([]vfs.Entry, error) {
 	des, err := os.ReadDir(path)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]dirEntry, len(des))
-	for i, de := range des {
-		list[i] = dirEntry{name: de.Name(), dir: de.IsDir(), link: de.Type()&fs.ModeSymlink != 0}
+	list := make([]vfs.Entry, 0, len(des))
+	for _, de := range des {
+		list = appendEntry(list, path, de.Name(), de.IsDir(), de.Type()&fs.ModeSymlink != 0)
 	}
 	return list, nil
 }

@@ -90,42 +90,37 @@ func fault(op, uri string, err error) error {
 	return &vfs.Error{Op: op, URI: uri, Err: err}
 }
 
-// dirEntry is one name in a directory.
-type dirEntry struct {
-	name      string
-	dir, link bool
-}
-
 // List implements vfs.FS with one pass over the directory; sizes are not looked up.
 func (*FS) List(ctx context.Context, dir string) ([]vfs.Entry, error) {
 	p, err := begin(ctx, "list", dir)
 	if err != nil {
 		return nil, err
 	}
-	found, err := readDir(p)
+	list, err := readDir(p)
 	if err != nil {
 		if err = fault("list", dir, err); errors.Is(err, vfs.ErrNotExist) {
 			return nil, nil
 		}
 		return nil, err
 	}
-	list := make([]vfs.Entry, 0, len(found))
-	for _, f := range found {
-		if strings.HasPrefix(f.name, TempPrefix) {
-			continue
-		}
-		if f.link {
-			fi, err := os.Stat(filepath.Join(p, f.name))
-			f.dir = err == nil && fi.IsDir()
-		}
-		e := vfs.Entry{Name: f.name, NBytes: -1, Dir: f.dir}
-		if f.dir {
-			e.NBytes = 0
-		}
-		list = append(list, e)
-	}
 	slices.SortFunc(list, func(x, y vfs.Entry) int { return strings.Compare(x.Name, y.Name) })
 	return list, nil
+}
+
+// appendEntry adds a name of a directory to its listing, unless that leaves it out.
+func appendEntry(list []vfs.Entry, dir, name string, isDir, isLink bool) []vfs.Entry {
+	if strings.HasPrefix(name, TempPrefix) {
+		return list
+	}
+	if isLink {
+		fi, err := os.Stat(filepath.Join(dir, name))
+		isDir = err == nil && fi.IsDir()
+	}
+	e := vfs.Entry{Name: name, NBytes: -1, Dir: isDir}
+	if isDir {
+		e.NBytes = 0
+	}
+	return append(list, e)
 }
 
 // ReadTail implements vfs.Tailer.
