@@ -46,26 +46,59 @@ type Checked struct {
 	Damaged int
 }
 
-// Check reads every file of the array at a URI, all schemas, enumerations, commits, metadata and every tile of every
-// committed fragment at all times, and calls report for each that does not decode to what it should: one call at a time,
+// Check reads every file of the array at a URI and of the arrays of its dimension labels, all schemas, enumerations,
+// commits, metadata and every tile of every committed fragment at all times, and calls report for each that does not decode to what it should: one call at a time,
 // in no particular order. Fragments without a commit are not part of the array and are left alone. What this build
 // cannot read is reported as well, with ErrUnsupported. The error is ErrNotFound's or a storage fault that ended the
 // check; damage is not an error.
 func Check(ctx context.Context, fs vfs.FS, uri string, report func(Damage), opts ...Option) (Checked, error) {
 	c := &checker{fs: fs, uri: vfs.Trim(uri), out: report, key: collect(opts).key, schemas: map[string]*schema.Array{}}
-	d, err := readDirectory(ctx, fs, c.uri, true)
-	if err != nil {
+	if err := c.run(ctx); err != nil {
 		return c.sum, err
 	}
+	return c.sum, c.checkLabels(ctx)
+}
+
+// run checks the array without those of its dimension labels.
+func (c *checker) run(ctx context.Context) error {
+	d, err := readDirectory(ctx, c.fs, c.uri, true)
+	if err != nil {
+		return err
+	}
 	if len(d.schemas) == 0 {
-		return c.sum, &Error{"check", c.uri, ErrNotFound}
+		return &Error{"check", c.uri, ErrNotFound}
 	}
 	for _, step := range []func(context.Context, *directory) error{c.checkSchemas, c.checkMetadata, c.checkCommits, c.checkFragments} {
 		if err := step(ctx, d); err != nil {
-			return c.sum, classify(err)
+			return classify(err)
 		}
 	}
-	return c.sum, nil
+	return nil
+}
+
+// checkLabels checks the arrays inside this one that hold the labels of its dimensions. Those have no labels of their own.
+func (c *checker) checkLabels(ctx context.Context) error {
+	uris := map[string]bool{}
+	for _, s := range c.schemas {
+		for i := range s.Labels {
+			if l := &s.Labels[i]; l.Relative && !l.External {
+				uris[vfs.Join(c.uri, l.URI)] = true
+			}
+		}
+	}
+	for _, uri := range slices.Sorted(maps.Keys(uris)) {
+		labels := &checker{fs: c.fs, uri: uri, out: c.out, key: c.key, schemas: map[string]*schema.Array{}}
+		err := labels.run(ctx)
+		c.count(labels.sum.Files, labels.sum.Tiles, labels.sum.NBytes)
+		c.sum.Fragments += labels.sum.Fragments
+		c.sum.Damaged += labels.sum.Damaged
+		if errors.Is(err, ErrNotFound) {
+			c.damage(uri, -1, fmt.Errorf("%w: %w", ErrCorrupt, err))
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checker is the state of one Check.

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"azulejo/array"
+	"azulejo/datatype"
+	"azulejo/schema"
 	"azulejo/vfs"
 	"azulejo/vfs/file"
 	"azulejo/vfs/mem"
@@ -117,6 +119,30 @@ func TestCheckNamesMissingFiles(t *testing.T) {
 		if found := check(t, less, uri); len(found) != 1 || found[0].URI != file || !errors.Is(found[0].Err, vfs.ErrNotExist) {
 			t.Errorf("without %s: %v", file, found)
 		}
+	}
+}
+
+// TestCheckOfLabels damages and removes the array of a dimension label.
+func TestCheckOfLabels(t *testing.T) {
+	ctx, disk := context.Background(), mem.New()
+	s := schema.New(schema.Dense)
+	s.Domain.Dimensions = []schema.Dimension{schema.NewDimension[int32]("d", 1, 6, 2)}
+	s.Attributes = []schema.Attribute{schema.NewAttribute("a", datatype.Int32, 1)}
+	s.AddLabel(0, "l", schema.IncreasingData, datatype.Float64)
+	must(t, array.Create(ctx, disk, uri, s))
+	labels := vfs.Join(uri, s.Labels[0].URI)
+	sum, err := array.Check(ctx, disk, uri, func(d array.Damage) { t.Error(d) })
+	if err != nil || sum.Files != 2 {
+		t.Errorf("%d files, want the two schemas; error %v", sum.Files, err)
+	}
+	schemas := filesBelow(t, disk, vfs.Join(labels, "__schema"))
+	replace(t, disk, schemas[0], []byte{1, 2, 3})
+	if found := check(t, disk, uri); len(found) != 1 || found[0].URI != schemas[0] || !errors.Is(found[0].Err, array.ErrCorrupt) {
+		t.Errorf("damaged labels: %v", found)
+	}
+	must(t, disk.Remove(ctx, labels))
+	if found := check(t, disk, uri); len(found) != 1 || found[0].URI != labels || !errors.Is(found[0].Err, array.ErrCorrupt) {
+		t.Errorf("missing labels: %v", found)
 	}
 }
 

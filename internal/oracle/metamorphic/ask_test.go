@@ -9,6 +9,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/datatype"
+	"azulejo/format"
 	"azulejo/internal/pool"
 	"azulejo/query"
 	"azulejo/schema"
@@ -368,7 +369,19 @@ func positions(c *query.Column, n int, f query.OffsetsFormat) (out []uint64) {
 	return out
 }
 
-// compareRest compares metadata, labels and aggregates in an interval.
+// sameNotes compares metadata.
+func (m *notebook) sameNotes(entries []format.MetadataEntry, at array.Interval) error {
+	got := map[string]string{}
+	for _, e := range entries {
+		got[e.Key] = string(e.Value)
+	}
+	if want := m.noted(at); fmt.Sprint(got) != fmt.Sprint(want) {
+		return fmt.Errorf("%w: metadata in %v: %v, want %v", errAnswer, short(at), got, want)
+	}
+	return nil
+}
+
+// compareRest compares metadata, labels of all kinds, the group and aggregates in an interval.
 func (p *player) compareRest(at array.Interval) error {
 	a, err := array.Open(p.ctx, p.fs, p.uri, at, p.key())
 	if err != nil {
@@ -378,12 +391,14 @@ func (p *player) compareRest(at array.Interval) error {
 	if err != nil {
 		return err
 	}
-	got := map[string]string{}
-	for _, e := range entries {
-		got[e.Key] = string(e.Value)
+	if err := p.sameNotes(entries, at); err != nil {
+		return err
 	}
-	if want := p.noted(at); fmt.Sprint(got) != fmt.Sprint(want) {
-		return fmt.Errorf("%w: metadata in %v: %v, want %v", errAnswer, short(at), got, want)
+	if err := p.compareLabels(a, at); err != nil {
+		return err
+	}
+	if err := p.compareGroup(at.End); err != nil {
+		return err
 	}
 	if p.schema.EnumerationNames != nil {
 		e, err := a.Enumeration(p.ctx, "colours")

@@ -20,7 +20,7 @@ import (
 	"azulejo/vfs/mem"
 )
 
-var damages = flag.Int("metamorphic.damage", 1000, "random arrays for the test of damage")
+var damages = flag.Int("metamorphic.damage", 200, "random arrays for the test of damage")
 
 // telling are the kinds of files whose damage a checksum or their structure tells; what the others say can be changed into
 // something else that is well formed.
@@ -46,7 +46,7 @@ func TestDamage(t *testing.T) {
 				return
 			}
 		}
-		if time.Since(begin) > *limit {
+		if late(begin) {
 			break
 		}
 	}

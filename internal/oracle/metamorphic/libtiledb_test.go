@@ -47,6 +47,7 @@ func TestLibtiledbAgrees(t *testing.T) {
 		s.spreadOut()
 		p := s.player(dir)
 		p.fs, p.uri = file.New(), filepath.Join(dir, fmt.Sprint("a", i))
+		p.groupURI = p.uri + "-group"
 		err := p.create()
 		for k := 0; k < len(s.ops) && err == nil; k++ {
 			err = p.do(s.ops[k])

@@ -2,6 +2,7 @@ package metamorphic
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -22,9 +23,9 @@ import (
 )
 
 var (
-	cases = flag.Int("metamorphic.cases", 1500, "random arrays")
+	cases = flag.Int("metamorphic.cases", 250, "random arrays")
 	seed  = flag.Uint64("metamorphic.seed", 1, "seed of the first random array; the others have those that follow")
-	limit = flag.Duration("metamorphic.time", 10*time.Second, "stop making arrays after this time")
+	limit = flag.Duration("metamorphic.time", 0, "stop making arrays after this time, 0 for never")
 )
 
 // story is an array and what is done to it.
@@ -61,6 +62,8 @@ func newStory(seed uint64) *story {
 func (s *story) player(dir string) *player {
 	rng := rand.New(rand.NewPCG(s.seed, 2))
 	p := &player{model: newModel(newSpec(rng, s.simple)), ctx: context.Background(), simple: s.simple, threads: 1 + rng.IntN(2)}
+	p.old = p.spec.key == nil && rng.IntN(10) == 0
+	p.group.exists = rng.IntN(3) == 0
 	if c := rng.IntN(3); c > 0 {
 		p.cache = array.NewCache([]int64{0, 16 << 10, 16 << 20}[c])
 	}
@@ -75,6 +78,7 @@ func (s *story) player(dir string) *player {
 	default:
 		p.fs, p.uri = mem.New(), "mem://x"
 	}
+	p.groupURI = p.uri + "-group"
 	return p
 }
 
@@ -162,24 +166,30 @@ func TestMetamorphic(t *testing.T) {
 	for i := range *cases {
 		s := newStory(*seed + uint64(i))
 		p, err := s.play(dir)
-		_ = os.RemoveAll(dir + "/a" + fmt.Sprint(s.seed)) // best effort: the test's directory goes as a whole
+		_ = errors.Join(os.RemoveAll(p.uri), os.RemoveAll(p.groupURI)) // best effort: the test's directory goes as a whole
 		played, ops, asked = played+1, ops+len(s.ops), asked+p.asked
 		if err != nil {
 			tell(t, s, err)
 		}
-		if time.Since(begin) > *limit {
+		if late(begin) {
 			break
 		}
 	}
 	t.Logf("%d arrays, %d operations, %d questions", played, ops, asked)
 }
 
+// late reports whether a run that was given a limit of time has had it.
+func late(begin time.Time) bool { return *limit > 0 && time.Since(begin) > *limit }
+
+// tries bounds the search for a short story that fails.
+const tries = 500
+
 // tell reports the shortest story that fails like one that failed.
 func tell(t *testing.T, s *story, err error) {
 	t.Helper()
-	budget := time.Now().Add(20 * time.Second)
+	left := tries
 	short := s.shrink(func(next *story) bool {
-		if time.Now().After(budget) {
+		if left--; left < 0 {
 			return false
 		}
 		_, err := next.play(t.TempDir())
@@ -217,6 +227,9 @@ func describe(sp *spec) string {
 	}
 	for i := range sp.first {
 		fmt.Fprintf(&b, "\n  %s", describeAttribute(&sp.first[i].Attribute))
+	}
+	for i := range s.Labels {
+		fmt.Fprintf(&b, "\n  label %s of dimension %d, %v, order %d", s.Labels[i].Name, s.Labels[i].Dimension, s.Labels[i].Type, s.Labels[i].Order)
 	}
 	return b.String()
 }

@@ -65,16 +65,25 @@ type note struct {
 	hides      bool // other files in its time
 }
 
-// model is what should be in the array's folder.
+// notebook is metadata, of an array or a group.
+type notebook struct {
+	notes []note
+	// hidden are the files replaced that are there still.
+	hidden []note
+}
+
+// model is what should be in the array's folder, and in the group's beside it.
 type model struct {
 	*spec
 	pieces  map[string]*piece
 	vacuums []hiding
 	deletes []deletion
 	shapes  []shape
-	notes   []note
-	// hidden are the metadata files replaced that are there still, with what hides them.
-	hidden []note
+	notebook
+	labelled []labelling
+	group    members
+	// old says that the array is of an older format version, upgraded that it was.
+	old, upgraded bool
 }
 
 func newModel(sp *spec) *model {
@@ -86,7 +95,7 @@ func (m *model) clone() *model {
 	c := *m
 	c.pieces = maps.Clone(m.pieces)
 	c.vacuums, c.deletes, c.shapes = slices.Clone(m.vacuums), slices.Clone(m.deletes), slices.Clone(m.shapes)
-	c.notes, c.hidden = slices.Clone(m.notes), slices.Clone(m.hidden)
+	c.notebook, c.labelled, c.group = m.notebook.clone(), slices.Clone(m.labelled), m.group.clone()
 	return &c
 }
 
@@ -379,8 +388,10 @@ func (sp *spec) box(box [4][2]int, order schema.Layout) func(yield func(point) b
 	}
 }
 
+func (m *notebook) clone() notebook { return notebook{slices.Clone(m.notes), slices.Clone(m.hidden)} }
+
 // noted returns the metadata in an interval.
-func (m *model) noted(at array.Interval) map[string]string {
+func (m *notebook) noted(at array.Interval) map[string]string {
 	within := func(n note) bool { return at.Start <= n.start && n.end <= at.End }
 	all := slices.DeleteFunc(slices.Clone(m.notes), func(n note) bool { return !within(n) })
 	for _, n := range m.hidden {
@@ -402,7 +413,7 @@ func (m *model) noted(at array.Interval) map[string]string {
 }
 
 // mergeNotes makes one metadata file of those in an interval.
-func (m *model) mergeNotes(at array.Interval) {
+func (m *notebook) mergeNotes(at array.Interval) {
 	var left, from []note
 	for _, n := range m.notes {
 		if at.Start <= n.start && n.end <= at.End {

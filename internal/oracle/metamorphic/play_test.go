@@ -13,6 +13,7 @@ import (
 	"azulejo/consolidate"
 	"azulejo/datatype"
 	"azulejo/format"
+	"azulejo/group"
 	"azulejo/metadata"
 	"azulejo/object"
 	"azulejo/query"
@@ -38,14 +39,18 @@ const (
 	opNote
 	opCopy
 	opAsk
+	opUpgrade
+	opLabel
+	opGroup
+	opTable
 	kinds
 )
 
 var kindNames = [kinds]string{"write", "delete", "evolve", "consolidate fragments", "consolidate named fragments", "consolidate commits", "consolidate fragment_meta",
-	"consolidate array_meta", "vacuum", "delete fragments", "delete named fragments", "put metadata", "copy", "ask"}
+	"consolidate array_meta", "vacuum", "delete fragments", "delete named fragments", "put metadata", "copy", "ask", "upgrade", "label", "change the group", "export and import"}
 
 // weights say how often operations come.
-var weights = [kinds]int{12, 4, 2, 4, 2, 2, 2, 1, 4, 1, 1, 2, 1, 6}
+var weights = [kinds]int{12, 4, 2, 4, 2, 2, 2, 1, 4, 1, 1, 2, 1, 6, 1, 2, 2, 1}
 
 // op is an operation. What it does in particular is drawn from its seed, so that it stays the same when others are taken
 // out of the list.
@@ -67,9 +72,11 @@ type player struct {
 	// cache is used by reads, nil for none; threads is given to all that takes it.
 	cache   *array.Cache
 	threads int
-	log     []string
-	simple  int
-	asked   int
+	// groupURI is where the group is, which is not copied.
+	groupURI string
+	log      []string
+	simple   int
+	asked    int
 }
 
 func (p *player) note(text string, args ...any) { p.log = append(p.log, fmt.Sprintf(text, args...)) }
@@ -78,13 +85,30 @@ func (p *player) key() array.Option { return array.WithKey(p.spec.key) }
 
 func (p *player) create() error {
 	p.note("create %s", describe(p.spec))
-	return array.Create(p.ctx, p.fs, p.uri, p.schema, p.key())
+	if err := array.Create(p.ctx, p.fs, p.uri, p.schema, p.key()); err != nil {
+		return err
+	}
+	if p.group.exists {
+		p.note("and a group")
+		if err := group.Create(p.ctx, p.fs, p.groupURI); err != nil {
+			return err
+		}
+	}
+	if p.old {
+		return p.age()
+	}
+	return nil
 }
 
 // do performs an operation; the error is what is wrong.
 func (p *player) do(o op) error {
 	rng := rand.New(rand.NewPCG(o.seed, 7))
 	at := epoch + o.time
+	if p.old && needsUpgrade[o.kind] {
+		if err := p.upgrade(); err != nil {
+			return err
+		}
+	}
 	switch o.kind {
 	case opWrite:
 		return p.write(rng, o)
@@ -118,6 +142,14 @@ func (p *player) do(o op) error {
 		return p.put(rng, at)
 	case opCopy:
 		return p.copy(rng)
+	case opUpgrade:
+		return p.upgrade()
+	case opLabel:
+		return p.label(rng, at)
+	case opGroup:
+		return p.changeGroup(rng, at)
+	case opTable:
+		return p.table(rng)
 	default:
 		return p.ask(rng)
 	}
@@ -325,6 +357,9 @@ func (p *player) delete(rng *rand.Rand, at uint64) error {
 
 // evolve adds or drops an attribute, or extends the enumeration.
 func (p *player) evolve(rng *rand.Rand) error {
+	if p.upgraded {
+		return nil // its schema is of the time of the upgrade, which is later than all here
+	}
 	now := p.now()
 	next := shape{now.time + 1 + uint64(rng.IntN(6)), slices.Clone(now.attrs), now.colours}
 	e := schema.Evolution{Timestamp: next.time}
@@ -548,8 +583,23 @@ func (p *player) drop(rng *rand.Rand, named bool) (err error) {
 }
 
 func (p *player) put(rng *rand.Rand, at uint64) error {
-	for slices.ContainsFunc(append(slices.Clone(p.notes), p.hidden...), func(n note) bool { return n.start <= at && at <= n.end }) {
-		at++ // of one moment they would be in any order, and in a merged file's time before or after it
+	n, entries := p.draw(rng, at)
+	p.note("put metadata at %d: %v", n.start-epoch, n.keys)
+	a, err := p.open()
+	if err == nil {
+		err = a.PutMetadata(p.ctx, entries, n.start)
+	}
+	if err == nil {
+		p.notes = append(p.notes, n)
+	}
+	return err
+}
+
+// draw returns new metadata, of a time when there is none yet: of one moment they would be in any order, and in a merged
+// file's time before or after it.
+func (m *notebook) draw(rng *rand.Rand, at uint64) (note, []format.MetadataEntry) {
+	for slices.ContainsFunc(append(slices.Clone(m.notes), m.hidden...), func(n note) bool { return n.start <= at && at <= n.end }) {
+		at++
 	}
 	n := note{start: at, end: at, keys: map[string]string{}}
 	var entries []format.MetadataEntry
@@ -563,15 +613,7 @@ func (p *player) put(rng *rand.Rand, at uint64) error {
 		}
 		n.keys[key] = text
 	}
-	p.note("put metadata at %d: %v", at-epoch, n.keys)
-	a, err := p.open()
-	if err == nil {
-		err = a.PutMetadata(p.ctx, entries, at)
-	}
-	if err == nil {
-		p.notes = append(p.notes, n)
-	}
-	return err
+	return n, entries
 }
 
 // copy copies or moves the array, and goes on with the other one.

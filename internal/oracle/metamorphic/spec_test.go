@@ -105,6 +105,9 @@ func newSpec(rng *rand.Rand, simple int) *spec {
 	if rng.IntN(3) == 0 {
 		sp.addColours(rng)
 	}
+	if sp.dense() && rng.IntN(3) == 0 {
+		s.AddLabel(rng.IntN(len(sp.dims)), "label", schema.Order(rng.IntN(2))+schema.IncreasingData, labelTypes[rng.IntN(len(labelTypes))])
+	}
 	if simple&checkedFilters != 0 {
 		for _, p := range []*filter.Pipeline{&s.CoordsFilters, &s.OffsetsFilters, &s.ValidityFilters} {
 			addChecksum(p)
