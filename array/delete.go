@@ -48,7 +48,7 @@ func ownEntry(e vfs.Entry) bool {
 		case schemaDir, commitsDir, fragmentsDir, fragmentMetaDir, labelsDir, metadata.Folder:
 			return true
 		}
-		return err == nil && x == ""
+		return err == nil && x == "" || strings.HasPrefix(e.Name, metadata.OwnPrefix)
 	}
 	switch x {
 	case okExt, vacuumExt, fragmentMetaExt:

@@ -28,8 +28,8 @@ var ErrInvalid = errors.New("invalid metadata")
 // Folder is the name of the metadata folder in an array's or group's own.
 const Folder = "__meta"
 
-// OwnPrefix begins the names of files that this library keeps for itself in an array's or group's own folder: what is
-// being consolidated, what was replaced. libtiledb does not look at names that begin with a dot.
+// OwnPrefix begins the names of files and folders that Azulejo keeps for itself in an array's or group's own folder: what is
+// being consolidated, what was replaced, cells of unfinished uploads. libtiledb does not look at names that begin with a dot.
 const OwnPrefix = ".azulejo-"
 
 // Interval is a closed stretch of time in milliseconds since 1970.

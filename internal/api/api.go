@@ -21,6 +21,7 @@ import (
 	"azulejo/internal/catalog"
 	"azulejo/internal/pool"
 	"azulejo/internal/token"
+	"azulejo/internal/upload"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
@@ -100,6 +101,9 @@ func Classes() []web.Class {
 		{Err: pool.ErrBudget, Status: http.StatusRequestEntityTooLarge, Code: 4132, Message: func(error) string {
 			return "the query needs more memory than the server gives to one; ask for fewer cells or fields, or raise query-memory"
 		}},
+		{Err: upload.ErrGone, Status: http.StatusGone, Code: 4114, Message: public},
+		{Err: upload.ErrConflict, Status: http.StatusConflict, Code: 4115, Message: public},
+		{Err: upload.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5104, Message: public},
 		{Err: consolidate.ErrBusy, Status: http.StatusConflict, Code: 4111, Message: public},
 		{Err: consolidate.ErrInvalid, Status: http.StatusBadRequest, Code: 4112, Message: public},
 		{Err: label.ErrEmpty, Status: http.StatusBadRequest, Code: 4113, Message: public},

@@ -93,6 +93,16 @@ func writeTime(at array.Interval) uint64 {
 	return at.End
 }
 
+// queryTime returns the timestamp of what a query writes: the address has it, but for the routes that end a write, where
+// only the message does.
+func queryTime(r *web.Request, q *wire.Query) (uint64, error) {
+	at, err := interval(r)
+	if r.Query().Get("end_timestamp") == "" && q.OpenedAt != 0 {
+		at.End = q.OpenedAt
+	}
+	return writeTime(at), err
+}
+
 // submit answers a query. last tells that the request ends a write in global order.
 func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
@@ -180,9 +190,8 @@ func selection(q *wire.Query) vault.Selection {
 
 // write carries out a write query and answers once its cells are on disk.
 func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framing wire.Framing, last bool) error {
-	if q.Layout == schema.GlobalOrder && !last {
-		return fmt.Errorf("%w: global order writes in several submits; write in row-major or unordered layout, or in one submit_and_finalize",
-			access.ErrNotBuilt)
+	if q.Layout == schema.GlobalOrder && (!last || q.Session != "") {
+		return a.upload(w, r, q, framing, last)
 	}
 	if err := q.ReadColumns(r.Body, a.limits.MessageBytes); err != nil {
 		return err
@@ -191,11 +200,9 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 	if err != nil {
 		return err
 	}
-	at, err := interval(r)
-	if err != nil {
+	if q.Write.Timestamp, err = queryTime(r, q); err != nil {
 		return err
 	}
-	q.Write.Timestamp = writeTime(at)
 	began := time.Now()
 	written, err := arr.Write(r.Context(), q.Write)
 	if err != nil {
@@ -219,11 +226,11 @@ func (a *API) deleteCells(w http.ResponseWriter, r *web.Request, q *wire.Query, 
 	if err != nil {
 		return err
 	}
-	at, err := interval(r)
+	at, err := queryTime(r, q)
 	if err != nil {
 		return err
 	}
-	if err := arr.Delete(r.Context(), q.Delete, writeTime(at)); err != nil {
+	if err := arr.Delete(r.Context(), q.Delete, at); err != nil {
 		return err
 	}
 	reply, err := q.EncodeDone(framing)
@@ -243,6 +250,9 @@ func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
 	_, q, err := decoded(r, open)
 	if err != nil {
 		return err
+	}
+	if q.Session != "" {
+		return a.upload(w, r, q, wire.Bare, true)
 	}
 	reply, err := q.EncodeDone(wire.Bare)
 	if err != nil {

@@ -27,7 +27,9 @@ type Vault struct {
 	total   *gate
 	// evolving has the URIs of the arrays whose schemas are being changed.
 	evolving *keyedLocks
-	atWork   *atWork
+	// ending has the names of the uploads that are being ended.
+	ending *keyedLocks
+	atWork *atWork
 }
 
 // Limits bound what queries may hold.
@@ -40,7 +42,7 @@ type Limits struct {
 
 // New returns the vault over a catalogue whose assets lie in fs.
 func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
-	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks(),
+	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks(), ending: newKeyedLocks(),
 		atWork: &atWork{running: map[string]map[*running]bool{}}}
 }
 

@@ -55,6 +55,8 @@ type Query struct {
 	Labels []query.Want
 	// CurrentDomain is that of the client's copy of the schema, which it may have made narrower; nil when it has none.
 	CurrentDomain *schema.CurrentDomain
+	// OpenedAt is the end of the time range that the client opened the array for, in milliseconds since 1970.
+	OpenedAt uint64
 	// Took is how long the server worked on the query, which replies tell with their statistics.
 	Took time.Duration
 	// Write has no columns before ReadColumns, and no Timestamp or Threads. Its columns may bear the names of labels.
@@ -109,10 +111,10 @@ func decodeQuery(message []byte, m capnp.Query, a *schema.Array) (*Query, error)
 	if p.err() != nil {
 		return nil, p.err()
 	}
+	q.decodeCopy(p.at("array"))
 	switch q.Type {
 	case ReadQuery:
 		q.decodeRead(p, cursor)
-		q.decodeCopy(p.at("array"))
 	case WriteQuery:
 		q.decodeWrite(p)
 		q.Session = cursor
@@ -133,11 +135,14 @@ func decodeQuery(message []byte, m capnp.Query, a *schema.Array) (*Query, error)
 	return q, nil
 }
 
-// decodeCopy reads what counts of the array as the client knows it: the current domain of its schema. Everything else the
-// server knows better.
+// decodeCopy reads what counts of the array as the client knows it: the time of opening and the current domain of its
+// schema. Everything else the server knows better.
 func (q *Query) decodeCopy(p *place) {
 	m, err := q.message.Array()
-	p.check(err)
+	if !p.check(err) || !m.IsValid() {
+		return
+	}
+	q.OpenedAt = m.EndTimestamp()
 	latest, err := m.ArraySchemaLatest()
 	p.at("arraySchemaLatest").check(err)
 	domain, err := latest.CurrentDomain()

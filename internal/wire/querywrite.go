@@ -78,6 +78,59 @@ func (q *Query) BufferBytes() (int64, bool) {
 // part into its own slice, aligned for every type and the caller's from then on. No more than limit bytes are read or
 // asked for. Bytes after the last part are a fault: they would be cells that nobody announced.
 func (q *Query) ReadColumns(r io.Reader, limit int64) error {
+	if err := q.checkWriteHeaders(limit); err != nil {
+		return err
+	}
+	columns := make([]query.Column, len(q.headers))
+	for i := range q.headers {
+		c, err := q.readColumn(r, &q.headers[i])
+		if err != nil {
+			return err
+		}
+		columns[i] = c
+	}
+	if err := AtEnd(r); err != nil {
+		return err
+	}
+	q.Write.Columns = columns
+	return nil
+}
+
+// AtEnd tells whether a body ends after its last buffer.
+func AtEnd(r io.Reader) error {
+	if n, err := r.Read(make([]byte, 1)); n > 0 {
+		return malformed("bytes after the last buffer")
+	} else if err != nil && err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// ColumnSizes are the bytes of one field in the body of a write: offsets of var-sized cells or the cells themselves, the
+// values of var-sized cells, the validity.
+type ColumnSizes struct {
+	Name                 string
+	Fixed, Vary, Present uint64
+}
+
+// Columns returns what follows the message of a write, for who does not read it by ReadColumns but as it comes. No more
+// than limit bytes are taken.
+func (q *Query) Columns(limit int64) ([]ColumnSizes, error) {
+	if err := q.checkWriteHeaders(limit); err != nil {
+		return nil, err
+	}
+	v := make([]ColumnSizes, len(q.headers))
+	for i, h := range q.headers {
+		v[i] = ColumnSizes{h.name, h.fixed, h.vary, h.present}
+	}
+	return v, nil
+}
+
+// BufferError is the fault of a body that ends inside its buffers; other errors of reading it pass as they are.
+func BufferError(err error) error { return bufferCutOff(err) }
+
+// checkWriteHeaders checks the sizes of what follows the message of a write.
+func (q *Query) checkWriteHeaders(limit int64) error {
 	p := newPlace()
 	total, ok := q.BufferBytes()
 	if !ok {
@@ -87,24 +140,11 @@ func (q *Query) ReadColumns(r io.Reader, limit int64) error {
 	if total > limit {
 		return &Error{Field: "attributeBufferHeaders", Err: ErrTooLarge}
 	}
-	columns := make([]query.Column, len(q.headers))
 	for i := range q.headers {
-		h, p := &q.headers[i], p.at("attributeBufferHeaders").item(i)
-		if q.checkWriteHeader(p, h); p.err() != nil {
+		if q.checkWriteHeader(p.at("attributeBufferHeaders").item(i), &q.headers[i]); p.err() != nil {
 			return p.err()
 		}
-		c, err := q.readColumn(r, h)
-		if err != nil {
-			return err
-		}
-		columns[i] = c
 	}
-	if n, err := r.Read(make([]byte, 1)); n > 0 {
-		return malformed("bytes after the last buffer")
-	} else if err != nil && err != io.EOF {
-		return err
-	}
-	q.Write.Columns = columns
 	return nil
 }
 

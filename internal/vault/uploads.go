@@ -1,0 +1,65 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"azulejo/internal/access"
+	"azulejo/internal/upload"
+	"azulejo/query"
+)
+
+// uploadMemory is what the end of an upload holds at most, of the memory of all queries: pieces of its cells, tiles and
+// what they are filtered into.
+const uploadMemory = 256 << 20
+
+// BeginUpload makes an upload for a write in global order whose cells come in several requests, and returns its name. w
+// has no columns yet; it is checked.
+func (a *Array) BeginUpload(ctx context.Context, w *query.Write) (string, error) {
+	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
+		return "", err
+	}
+	g, err := query.NewGlobalWriter(ctx, a.arr, w)
+	if err != nil {
+		return "", err
+	}
+	if err := g.Abort(ctx); err != nil {
+		return "", err
+	}
+	u, err := upload.Begin(ctx, a.arr.FS, a.arr.URI, w)
+	return u.ID, err
+}
+
+// Upload keeps the cells of request number n of an upload, read from body.
+func (a *Array) Upload(ctx context.Context, id string, n uint64, columns []upload.Column, body io.Reader) error {
+	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
+		return err
+	}
+	return upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Append(ctx, n, columns, body)
+}
+
+// EndUpload writes the cells of the n requests of an upload as one fragment. When it returns without an error they are on
+// disk and visible.
+func (a *Array) EndUpload(ctx context.Context, id string, n uint64) (written query.Written, err error) {
+	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
+		return query.Written{}, err
+	}
+	leave, err := a.vault.total.enter(ctx, min(uploadMemory, a.vault.limits.QueryBytes))
+	if err != nil {
+		return query.Written{}, fmt.Errorf("waiting for memory: %w", err)
+	}
+	defer leave()
+	// Two requests that end one upload at a time, one of them a repetition, would write the same files.
+	unlock, err := a.vault.ending.lock(ctx, id)
+	if err != nil {
+		return query.Written{}, fmt.Errorf("waiting for another end of the write: %w", err)
+	}
+	defer unlock()
+	written, err = upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Finish(ctx, a.arr, n)
+	if errors.Is(err, query.ErrClosed) {
+		err = fmt.Errorf("%w: %w", upload.ErrGone, err)
+	}
+	return written, err
+}
