@@ -144,50 +144,6 @@ func decoded(r *web.Request, open opener) (*vault.Array, *wire.Query, error) {
 	return arr, q, queryFits(q, r)
 }
 
-// read answers a read query. A resumed one goes on with the fragments it began with, whatever came since.
-func (a *API) read(w http.ResponseWriter, r *web.Request, arr *vault.Array, q *wire.Query, framing wire.Framing) error {
-	began := time.Now()
-	if q.Read.Resume != nil {
-		err := a.unseal(r, q.Read.Resume)
-		if err != nil {
-			return err
-		}
-		arr, err = opened(r, func(ctx context.Context, g access.Grant, x catalog.Asset, at array.Interval) (*vault.Array, error) {
-			return a.vault.Reopen(ctx, g, x, at, q.Read.Resume.Fragments)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	sel := selection(q)
-	sel.Check = func(region [][]schema.Range) error {
-		return checkRegion(q.Read.Resume, region)
-	}
-	return arr.Read(r.Context(), q.Read, sel, func(result *query.Result) error {
-		if result.Next != nil {
-			if len(sel.LabelRanges) > 0 {
-				addRegion(result.Next, q.Read.Subarray.Ranges)
-			}
-			a.seal(r, result.Next)
-		}
-		q.Took = time.Since(began)
-		reply, err := q.EncodeRead(framing, result)
-		if err != nil {
-			return err
-		}
-		return send(w, reply)
-	})
-}
-
-// selection returns what a read selects by labels and by the client's copy of the schema.
-func selection(q *wire.Query) vault.Selection {
-	sel := vault.Selection{Labels: q.Labels, LabelRanges: map[string][]schema.Range{}, CurrentDomain: q.CurrentDomain}
-	for _, x := range q.LabelRanges {
-		sel.LabelRanges[x.Name] = x.Ranges
-	}
-	return sel
-}
-
 // write carries out a write query and answers once its cells are on disk.
 func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framing wire.Framing, last bool) error {
 	if q.Layout == schema.GlobalOrder && (!last || q.Session != "") {

@@ -101,5 +101,5 @@ func (q *Query) strategy() string {
 	case q.reader == indexReader:
 		return "SparseGlobalOrderReader<h>"
 	}
-	return "Reader"
+	return "LegacyReader"
 }

@@ -132,3 +132,10 @@ func decodeAggregates(p *place, m capnp.Query, a *schema.Array) []query.Aggregat
 	}
 	return v
 }
+
+// TakesParts reports whether the client joins several parts of an answer rightly: it moves offsets as numbers of 64 bits that
+// count bytes, and adds labels once more with every part.
+func (q *Query) TakesParts() bool {
+	f := q.Read.Offsets
+	return f.Bits == 64 && !f.Elements && len(q.Labels) == 0
+}

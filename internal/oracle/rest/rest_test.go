@@ -14,7 +14,14 @@ import (
 
 func TestClientPrograms(t *testing.T) {
 	s := launch.Start(t, launch.Options{})
+	t.Run("maintenance", func(t *testing.T) { s.Script(t, "testdata/maintenance.py", 3*time.Minute) })
 	t.Run("writes", func(t *testing.T) { s.Script(t, "testdata/writes.py", 3*time.Minute) })
+}
+
+// TestAnswersInParts has a server with too little memory for one query's result.
+func TestAnswersInParts(t *testing.T) {
+	s := launch.Start(t, launch.Options{Args: []string{"--query-memory", "32MiB"}})
+	s.Script(t, "testdata/reads.py", 3*time.Minute)
 }
 
 // TestWritesGoOnAfterACrash kills the server between the submits of one write.
