@@ -10,19 +10,18 @@ import (
 // to the next state, 8 with the number of those that are added to the value, 16 with the next state, 32 with the value.
 type fseEntry uint64
 
-func newEntry(base uint32, extra uint8, next uint16, bits uint) fseEntry {
-	return fseEntry(base)<<32 | fseEntry(next)<<16 | fseEntry(extra)<<8 | fseEntry(bits)
-}
+// newEntry returns an entry without a next state.
+func newEntry(value uint32, extra uint8) fseEntry { return fseEntry(value)<<32 | fseEntry(extra)<<8 }
 
 func (e fseEntry) bits() uint   { return uint(e & 255) }
 func (e fseEntry) extra() uint  { return uint(e >> 8 & 255) }
 func (e fseEntry) next() uint64 { return uint64(e >> 16 & 0xFFFF) }
 func (e fseEntry) value() int   { return int(e >> 32) }
 
-// fseTable decodes literal lengths, offsets or match lengths of a Zstandard block (RFC 8878, 4.1). It has 1<<log states.
+// fseTable describes the entries that decode literal lengths, offsets or match lengths of a Zstandard block (RFC 8878, 4.1).
+// They have 1<<log states.
 type fseTable struct {
-	entries [512]fseEntry
-	log     uint
+	log uint
 	// valid says that a block has set the table.
 	valid bool
 }
@@ -33,9 +32,8 @@ type fseKind struct {
 	// defaults are the probabilities of the table that every decoder knows, in 1<<defaultLog.
 	defaults   []int16
 	defaultLog uint
-	// bases and extras are the values of the symbols.
-	bases  []uint32
-	extras []uint8
+	// entries are those of the symbols, without what a state adds.
+	entries [64]fseEntry
 }
 
 // fseKinds returns the descriptions of the tables of literal lengths, offsets and match lengths.
@@ -51,8 +49,7 @@ var fseKinds = sync.OnceValue(func() *[3]fseKind {
 	kinds[0].values(0, 16, []uint8{1, 1, 1, 1, 2, 2, 3, 3, 4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 	kinds[2].values(3, 32, []uint8{1, 1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 	for s := range 32 {
-		kinds[1].bases = append(kinds[1].bases, 1<<s)
-		kinds[1].extras = append(kinds[1].extras, uint8(s))
+		kinds[1].entries[s] = newEntry(1<<s, uint8(s))
 	}
 	return &kinds
 })
@@ -61,12 +58,12 @@ var fseKinds = sync.OnceValue(func() *[3]fseKind {
 // other, with these extra bits. The seventh last range of lengths is where powers of two begin.
 func (k *fseKind) values(first uint32, n int, extras []uint8) {
 	v := first
-	for range n {
-		k.bases, k.extras = append(k.bases, v), append(k.extras, 0)
-		v++
-	}
-	for _, e := range extras {
-		k.bases, k.extras = append(k.bases, v), append(k.extras, e)
+	for s := range n + len(extras) {
+		e := uint8(0)
+		if s >= n {
+			e = extras[s-n]
+		}
+		k.entries[s] = newEntry(v, e)
 		v += 1 << e
 	}
 }
@@ -79,20 +76,20 @@ func (z *unzstder) readTables(src []byte) ([]byte, error) {
 	modes := src[0]
 	src = src[1:]
 	for i := range z.tables {
-		t, k := &z.tables[i], &fseKinds()[i]
+		t, entries, k := &z.tables[i], &z.entries[i], &fseKinds()[i]
 		switch modes >> (6 - 2*i) & 3 {
 		case 0:
-			t.make(k, k.defaults, k.defaultLog)
+			t.make(entries, k, k.defaults, k.defaultLog)
 		case 1:
 			if len(src) < 1 || int(src[0]) >= k.nSymbols {
 				return nil, fmt.Errorf("%w: a table of a symbol that does not exist", errUnzstd)
 			}
-			t.entries[0] = newEntry(k.bases[src[0]], k.extras[src[0]], 0, 0)
+			entries[0] = k.entries[src[0]]
 			t.log = 0
 			src = src[1:]
 		case 2:
 			var err error
-			if src, err = t.read(k, src); err != nil {
+			if src, err = t.read(entries, k, src); err != nil {
 				return nil, err
 			}
 		default:
@@ -106,7 +103,7 @@ func (z *unzstder) readTables(src []byte) ([]byte, error) {
 }
 
 // read reads the probabilities of a table and makes it.
-func (t *fseTable) read(k *fseKind, src []byte) ([]byte, error) {
+func (t *fseTable) read(entries *[512]fseEntry, k *fseKind, src []byte) ([]byte, error) {
 	at := 0
 	peek := func(n int) int {
 		v := 0
@@ -156,13 +153,13 @@ func (t *fseTable) read(k *fseKind, src []byte) ([]byte, error) {
 	if left < 0 || end > len(src) {
 		return nil, fmt.Errorf("%w: probabilities that add up to too much", errUnzstd)
 	}
-	t.make(k, probs[:n], uint(log))
+	t.make(entries, k, probs[:n], uint(log))
 	return src[end:], nil
 }
 
 // make makes a table: it spreads the symbols over the states as often as their probabilities in 1<<log say; -1 is less than one
 // state's, which is at the end.
-func (t *fseTable) make(k *fseKind, probs []int16, log uint) {
+func (t *fseTable) make(entries *[512]fseEntry, k *fseKind, probs []int16, log uint) {
 	size := 1 << log
 	var symbols [512]uint8
 	var next [64]uint16
@@ -170,30 +167,29 @@ func (t *fseTable) make(k *fseKind, probs []int16, log uint) {
 	for s, p := range probs {
 		if p == -1 {
 			high--
-			symbols[high] = uint8(s)
-			next[s] = 1
+			symbols[high&511] = uint8(s)
+			next[s&63] = 1
 		}
 	}
-	step, at := size>>1+size>>3+3, 0
+	step, at, mask := size>>1+size>>3+3, 0, size-1
 	for s, p := range probs {
 		if p <= 0 {
 			continue
 		}
-		next[s] = uint16(p)
+		next[s&63] = uint16(p)
 		for range p {
-			symbols[at] = uint8(s)
-			at = (at + step) & (size - 1)
+			symbols[at&511] = uint8(s)
+			at = (at + step) & mask
 			for at >= high {
-				at = (at + step) & (size - 1)
+				at = (at + step) & mask
 			}
 		}
 	}
-	for i := range size {
-		s := symbols[i]
-		n := next[s]
-		next[s]++
-		nBits := log - uint(bits.Len16(n)-1)
-		t.entries[i] = newEntry(k.bases[s], k.extras[s], n<<nBits-uint16(size), nBits)
+	for i, s := range symbols[:size] {
+		n := next[s&63]
+		next[s&63] = n + 1
+		nBits := log + 1 - uint(bits.Len16(n))
+		entries[i&511] = k.entries[s&63] + fseEntry(uint32(n)<<(nBits&31)-uint32(size))<<16 + fseEntry(nBits)
 	}
 	t.log = log
 }

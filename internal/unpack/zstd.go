@@ -13,14 +13,14 @@ import (
 var errUnzstd = fmt.Errorf("%w: zstd", ErrDamaged)
 
 // ErrLeft says that a frame is one for the library: it has a dictionary, a checksum, no size or a follower, or its
-// matches are so short that the library is faster.
+// matches are so short that the library is faster on this machine.
 var ErrLeft = errors.New("a frame for the zstd library")
 
 const (
 	zstdMagic    = 0xFD2FB528
 	zstdBlockMax = 128 << 10
-	// shortMatches is the average number of bytes of a sequence below which the library is faster: for repetitions of few
-	// bytes that begins at some 32, for copies from afar at some 400.
+	// shortMatches is the average number of bytes of a sequence below which the library is faster where there is no
+	// runSequences: for repetitions of few bytes that begins at some 32, for copies from afar at some 400.
 	shortMatches = 48
 	// zstdSlack is the room behind literals and results that lets copies be done in words.
 	zstdSlack = 32
@@ -39,21 +39,29 @@ type unzstder struct {
 	// buffer is the place for literals that are not in the source as they are.
 	buffer []byte
 	// tables decode literal lengths, offsets and match lengths; those of the last block are kept for the next.
-	tables [3]fseTable
+	tables  [3]fseTable
+	entries [3][512]fseEntry
 	// recent are the last three offsets.
 	recent [3]int
+	// run is for runSequences, which is called if runner says so.
+	run    seqRun
+	runner bool
 }
 
 var unzstders = sync.Pool{New: func() any { return new(unzstder) }}
 
 // Zstd fills dst with exactly what the Zstandard frame src holds (RFC 8878). The error is ErrLeft for frames that it does
-// not take, and otherwise wraps ErrDamaged; dst then holds anything. It is for frames with long repetitions of few
-// bytes, as shuffled numbers give: libraries copy these byte by byte, and are four times slower.
+// not take, and otherwise wraps ErrDamaged; dst then holds anything. What is behind dst, up to its capacity, may be
+// overwritten. Frames with long repetitions of few bytes, as shuffled numbers give, libraries copy byte by byte, four times
+// slower.
 func Zstd(dst, src []byte) error { return ZstdHead(dst, src, len(dst)) }
 
 // ZstdHead fills dst with the first bytes of what the Zstandard frame src holds, size bytes in all, and does no more than
 // that takes: damage behind it is not seen. Errors are as those of Zstd.
-func ZstdHead(dst, src []byte, size int) error {
+func ZstdHead(dst, src []byte, size int) error { return zstdHead(dst, src, size, hasRunner()) }
+
+// zstdHead is ZstdHead with or without runSequences.
+func zstdHead(dst, src []byte, size int, runner bool) error {
 	if len(src) < 6 || binary.LittleEndian.Uint32(src) != zstdMagic {
 		return ErrLeft
 	}
@@ -91,11 +99,12 @@ func ZstdHead(dst, src []byte, size int) error {
 	}
 	z := unzstders.Get().(*unzstder)
 	z.dst, z.size, z.out, z.hasHuff, z.recent = dst, size, 0, false, [3]int{1, 4, 8}
+	z.runner = runner
 	for i := range z.tables {
 		z.tables[i].valid = false
 	}
 	err := z.frame(src[width:])
-	z.dst = nil
+	z.dst, z.run = nil, seqRun{}
 	unzstders.Put(z)
 	return err
 }
@@ -170,7 +179,7 @@ func (z *unzstder) block(src []byte) error {
 	if err != nil {
 		return err
 	}
-	if z.out == 0 && n > 0 && min(z.size, zstdBlockMax)/n < shortMatches && len(z.dst) > z.size/2 {
+	if !hasRunner() && z.out == 0 && n > 0 && min(z.size, zstdBlockMax)/n < shortMatches && len(z.dst) > z.size/2 {
 		return ErrLeft
 	}
 	literals, err := z.literals(l)
@@ -286,5 +295,5 @@ func (z *unzstder) literals(l literalSection) ([]byte, error) {
 	if len(out) != l.size {
 		return nil, fmt.Errorf("%w: %d of %d literals", errUnzstd, len(out), l.size)
 	}
-	return out, nil
+	return z.buffer[:l.size], nil
 }

@@ -60,6 +60,39 @@ func (r *backBits) take(n uint) uint64 {
 // left returns the bits that are not read, below 0 when more were read than there are.
 func (r *backBits) left() int { return 8*r.at + 64 - int(r.used) }
 
+// seqRun is what runSequences works on; it knows the places of the fields.
+type seqRun struct {
+	// dst is the start of the frame's data, out the place of the next byte; a sequence that ends behind end is left.
+	// runSlack bytes behind end may be overwritten.
+	dst      *byte
+	out, end int
+	// lit is the start of the literals, litAt the place of the next; a sequence that takes some behind litEnd is left.
+	// 16 bytes behind litEnd can be read.
+	lit           *byte
+	litAt, litEnd int
+	// src is the start of the bits, at and used are as in backBits, filled; at is below 0 when no 8 bytes are left.
+	src  *byte
+	at   int
+	used uint
+	// ll, of and ml are the states of the tables of literal lengths, offsets and match lengths.
+	ll, of, ml uint64
+	// recent are the last three offsets; the fourth is not used.
+	recent [4]uint32
+	// left is the number of sequences to run at most, 1 or more.
+	left int
+	// entries is the first of the entries of the three tables.
+	entries *fseEntry
+}
+
+// runSlack is the room behind a sequence that runSequences needs.
+const runSlack = 32
+
+// minRun is the number of sequences for which runSequences is called, maxIdle how often it may be in vain for a block.
+const (
+	minRun  = 4
+	maxIdle = 4
+)
+
 // sequences runs n sequences, which must not go beyond place end of the frame, and returns the literals that they leave.
 // It stops early when there is enough.
 func (z *unzstder) sequences(end int, literals []byte, n int, src []byte) ([]byte, error) {
@@ -71,18 +104,32 @@ func (z *unzstder) sequences(end int, literals []byte, n int, src []byte) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	ll, of, ml := &z.tables[0], &z.tables[1], &z.tables[2]
 	r.fill()
-	l, o, m := ll.entries[r.take(ll.log)&511], of.entries[r.take(of.log)&511], ml.entries[r.take(ml.log)&511]
+	llState, ofState, mlState := r.take(z.tables[0].log), r.take(z.tables[1].log), r.take(z.tables[2].log)
+	ll, of, ml := &z.entries[0], &z.entries[1], &z.entries[2]
 	dst, out, recent := z.dst, z.out, z.recent
-	for i := range n {
+	runs := z.prepare(end, literals, src)
+	for i := 0; i < n; i++ {
+		if r.fill(); runs > 0 && r.at >= 0 && n-i > minRun {
+			s, at := &z.run, z.run.litAt
+			s.out, s.at, s.used, s.ll, s.of, s.ml, s.left = out, r.at, r.used, llState, ofState, mlState, n-1-i
+			s.recent = [4]uint32{uint32(recent[0]), uint32(recent[1]), uint32(recent[2])}
+			runSequences(s)
+			if s.left == n-1-i {
+				runs--
+			}
+			i = n - 1 - s.left
+			out, r.at, r.used, llState, ofState, mlState = s.out, s.at, s.used, s.ll, s.of, s.ml
+			recent = [3]int{int(s.recent[0]), int(s.recent[1]), int(s.recent[2])}
+			literals = literals[s.litAt-at:]
+			r.fill()
+		}
+		l, o, m := ll[llState&511], of[ofState&511], ml[mlState&511]
 		if i+1 == n {
 			// There is no next state.
 			l, o, m = l&^255, o&^255, m&^255
 		}
-		r.fill()
 		var offset, mLen, lLen int
-		var llState, ofState, mlState uint64
 		if need := l.extra() + o.extra() + m.extra() + l.bits() + o.bits() + m.bits(); need <= 56 {
 			x := r.acc << (r.used & 63)
 			r.used += need
@@ -107,7 +154,6 @@ func (z *unzstder) sequences(end int, literals []byte, n int, src []byte) ([]byt
 			mlState = m.next() + r.take(m.bits())
 			ofState = o.next() + r.take(o.bits())
 		}
-		l, o, m = ll.entries[llState&511], of.entries[ofState&511], ml.entries[mlState&511]
 		if offset > 3 {
 			offset -= 3
 			recent[2], recent[1], recent[0] = recent[1], recent[0], offset
@@ -124,6 +170,7 @@ func (z *unzstder) sequences(end int, literals []byte, n int, src []byte) ([]byt
 		}
 		copyLiterals(dst[out:], literals, lLen)
 		literals = literals[lLen:]
+		z.run.litAt += lLen
 		out += lLen
 		repeat(dst, out, offset, mLen)
 		out += mLen
@@ -133,6 +180,16 @@ func (z *unzstder) sequences(end int, literals []byte, n int, src []byte) ([]byt
 	}
 	z.out, z.recent = out, recent
 	return literals, nil
+}
+
+// prepare sets up runSequences and returns how often it may be called in vain.
+func (z *unzstder) prepare(end int, literals, src []byte) int {
+	end, litEnd := min(end, len(z.dst), cap(z.dst)-runSlack), min(len(literals), cap(literals)-16)
+	if !z.runner || end <= z.out || litEnd < 0 || len(src) == 0 || cap(literals) == 0 {
+		return 0
+	}
+	z.run = seqRun{dst: &z.dst[0], end: end, lit: &literals[:1][0], litEnd: litEnd, src: &src[0], entries: &z.entries[0][0]}
+	return maxIdle
 }
 
 // last runs a sequence at a place up to the end of what is wanted.
