@@ -1,20 +1,13 @@
 package api
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"strings"
 
-	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/access"
-	"azulejo/internal/catalog"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
-	"azulejo/vfs"
 )
 
 const onGroup = "/v2/groups/{namespace}/{group}"
@@ -98,37 +91,6 @@ func (a *API) changedGroup(r *web.Request, body []byte) (*vault.Group, uint64, e
 	return opened, writeTime(groupInterval(config)), err
 }
 
-// members returns the members of a group under the addresses by which the client reaches them.
-func (a *API) members(r *web.Request, g *vault.Group) ([]format.GroupMember, error) {
-	var list []format.GroupMember
-	for _, m := range g.Members() {
-		uri, err := a.address(r.Context(), asset(r), m)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, format.GroupMember{Type: m.Type, URI: uri, Name: m.Name, Named: m.Named})
-	}
-	return list, nil
-}
-
-// address returns the tiledb:// address of a member whose storage the catalogue knows. Storage that has no entry any more
-// is named by its last part in the group's namespace, so that no path of the server leaves it.
-func (a *API) address(ctx context.Context, in catalog.Asset, m group.Member) (string, error) {
-	if !catalog.IsStorage(m.URI) || strings.HasPrefix(m.URI, tiledbScheme) {
-		return m.URI, nil
-	}
-	found, err := a.catalog.Resolve(ctx, in.NamespaceID, m.URI)
-	switch {
-	case errors.Is(err, catalog.ErrNotFound):
-		return tiledbScheme + in.Namespace + "/" + vfs.Base(m.URI), nil
-	case err != nil:
-		return "", err
-	}
-	return tiledbScheme + found.Namespace + "/" + found.Name, nil
-}
-
-const tiledbScheme = "tiledb://"
-
 func (a *API) updateGroup(r *web.Request, body []byte) ([]byte, error) {
 	change, err := wire.DecodeGroupUpdate(body)
 	if err != nil {
@@ -153,84 +115,6 @@ func (a *API) updateGroup(r *web.Request, body []byte) ([]byte, error) {
 		}
 	}
 	return nil, opened.Update(r.Context(), add, remove, millis)
-}
-
-// newMember returns what is stored for a member that a client adds. A member must be an asset that the caller may see:
-// nobody can give a name to storage that is not theirs. It is kept by its storage URI, so that the group also opens
-// without the server.
-func (a *API) newMember(r *web.Request, m format.GroupMember) (group.Member, error) {
-	found, err := a.memberAsset(r, m.URI)
-	if err != nil {
-		return group.Member{}, err
-	}
-	kind := format.ObjectArray
-	if found.Kind == catalog.Group {
-		kind = format.ObjectGroup
-	}
-	if m.Type != 0 && m.Type != kind {
-		return group.Member{}, fmt.Errorf("%w: member %s is not of the type the request says", web.ErrBadRequest, m.URI)
-	}
-	return group.Member{Type: kind, URI: found.StorageURI(), Name: m.Name, Named: m.Named}, nil
-}
-
-// memberAsset looks up the asset that a member's address names, as far as the caller may see it.
-func (a *API) memberAsset(r *web.Request, uri string) (catalog.Asset, error) {
-	namespace, ref := asset(r).Namespace, uri
-	if rest, ok := strings.CutPrefix(uri, tiledbScheme); ok {
-		namespace, ref, _ = strings.Cut(rest, "/")
-	}
-	missing := fmt.Errorf("%w: member %s does not exist, or you may not see it; register it first", web.ErrBadRequest, uri)
-	n, err := a.accounts.Namespace(r.Context(), namespace)
-	if err != nil {
-		return catalog.Asset{}, missing
-	}
-	found, err := a.catalog.Resolve(r.Context(), n.ID, ref)
-	if errors.Is(err, catalog.ErrNotFound) {
-		return catalog.Asset{}, missing
-	}
-	if err != nil {
-		return catalog.Asset{}, err
-	}
-	action := access.ArrayFind
-	if found.Kind == catalog.Group {
-		action = access.GroupFind
-	}
-	switch _, err := access.Allowed(r.Subject, action, found.Object()); {
-	case errors.Is(err, access.ErrNotFound):
-		return catalog.Asset{}, missing
-	case err != nil:
-		return catalog.Asset{}, err
-	}
-	return found, nil
-}
-
-// memberKey returns the stored URI or name of a member that a client removes by the address that it was given, by its
-// storage URI, or by name.
-func (a *API) memberKey(r *web.Request, g *vault.Group, ref string) (string, error) {
-	for _, m := range g.Members() {
-		uri, err := a.address(r.Context(), asset(r), m)
-		if err != nil {
-			return "", err
-		}
-		if ref == uri || ref == m.URI || m.Named && ref == m.Name {
-			if m.Named {
-				return m.Name, nil
-			}
-			return m.URI, nil
-		}
-	}
-	return ref, nil
-}
-
-func (a *API) deleteGroup(r *web.Request, _ []byte) ([]byte, error) {
-	recursive, err := r.Flag("recursive")
-	if err != nil {
-		return nil, err
-	}
-	if recursive {
-		return nil, fmt.Errorf("deleting a group with its members is %w: delete the members first", access.ErrNotBuilt)
-	}
-	return nil, a.vault.DeleteGroup(r.Context(), r.Grant, asset(r))
 }
 
 func (a *API) getGroupMetadata(r *web.Request, body []byte) ([]byte, error) {

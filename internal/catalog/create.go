@@ -340,6 +340,9 @@ func (c *Catalog) Delete(ctx context.Context, g access.Grant, a Asset, remove fu
 	if err := permitsEither(g, a, access.ArrayDelete, access.GroupDelete); err != nil {
 		return err
 	}
+	if a.part != "" {
+		return ErrNotFound
+	}
 	loc, err := c.Locate(ctx, g, a)
 	if err != nil {
 		return err

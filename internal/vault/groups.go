@@ -2,11 +2,15 @@ package vault
 
 import (
 	"context"
+	"errors"
+	"strings"
 
+	"azulejo/array"
 	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
+	"azulejo/vfs"
 )
 
 // Group is a group opened under a grant, as it was in an interval of time.
@@ -32,14 +36,30 @@ func (v *Vault) OpenGroup(ctx context.Context, g access.Grant, a catalog.Asset, 
 	return &Group{grant: g, asset: a, group: opened}, nil
 }
 
-// Members returns the members, sorted by name, with their full URIs.
+// Members returns the members, sorted by name, with their full URIs; Relative tells which are stored relative to the
+// group.
 func (g *Group) Members() []group.Member {
 	members := g.group.Members()
 	for i := range members {
 		members[i].URI = g.group.Resolve(members[i])
-		members[i].Relative = false
 	}
 	return members
+}
+
+// RemoveInside removes the array at the URI of a member that lies in the group's own folder and that no catalogue entry
+// names: it is the group's, as the files in the folder are. It does nothing for a member elsewhere.
+func (g *Group) RemoveInside(ctx context.Context, m group.Member) error {
+	if err := permit(g.grant, g.asset, access.GroupDelete); err != nil {
+		return err
+	}
+	if m.Type != format.ObjectArray || !strings.HasPrefix(m.URI, vfs.Trim(g.group.URI)+"/") {
+		return nil
+	}
+	err := array.Delete(ctx, g.group.FS, m.URI)
+	if errors.Is(err, array.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Metadata returns the group's metadata, sorted by key.
