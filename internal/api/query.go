@@ -121,6 +121,9 @@ func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 		case wire.DeleteQuery:
 			return a.deleteCells(w, r, q, framing)
 		default:
+			if inFields(q, arr.Schema()) {
+				return a.upload(w, r, q, framing, false)
+			}
 			return a.write(w, r, q, framing, last)
 		}
 	}
@@ -208,7 +211,7 @@ func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if q.Session != "" {
-		return a.upload(w, r, q, wire.Bare, true)
+		return a.endUpload(w, r, q)
 	}
 	reply, err := q.EncodeDone(wire.Bare)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
 	"azulejo/query"
+	"azulejo/schema"
 )
 
 // session is the place of a write in global order between two requests: the name of its upload and the number of the next
@@ -37,7 +38,13 @@ func (a *API) unsealSession(r *web.Request, text string) (session, error) {
 	return session{next: binary.LittleEndian.Uint64(b), upload: string(b[8:n])}, nil
 }
 
-// upload takes one of the requests of a write in global order, the last of which makes the fragment.
+// inFields tells whether a write brings only some of the fields of its cells, and others in further requests.
+func inFields(q *wire.Query, s *schema.Array) bool {
+	return q.Layout == schema.Unordered && s.Type == schema.Sparse && (q.Session != "" || q.SomeFields())
+}
+
+// upload takes one of the requests of a write that comes in several. The last one makes the fragment: of a write in global
+// order the one that says so, of one field by field that which brings the last field.
 func (a *API) upload(w http.ResponseWriter, r *web.Request, q *wire.Query, framing wire.Framing, last bool) error {
 	began := time.Now()
 	sizes, err := q.Columns(a.limits.MessageBytes)
@@ -72,6 +79,12 @@ func (a *API) upload(w http.ResponseWriter, r *web.Request, q *wire.Query, frami
 	}
 	var made []query.Written
 	text := ""
+	if q.Layout == schema.Unordered {
+		if q.WrittenFields, err = arr.UploadedFields(r.Context(), s.upload, s.next); err != nil {
+			return err
+		}
+		last = len(q.WrittenFields) == len(arr.Schema().Attributes)+len(arr.Schema().Domain.Dimensions)
+	}
 	if last {
 		written, err := arr.EndUpload(r.Context(), s.upload, s.next)
 		if err != nil {
@@ -85,6 +98,29 @@ func (a *API) upload(w http.ResponseWriter, r *web.Request, q *wire.Query, frami
 	}
 	q.Took = time.Since(began)
 	reply, err := q.EncodeWritten(framing, made, text)
+	if err != nil {
+		return err
+	}
+	return send(w, reply)
+}
+
+// endUpload answers the finalize of a write in several requests, which ends it if it has not ended.
+func (a *API) endUpload(w http.ResponseWriter, r *web.Request, q *wire.Query) error {
+	if q.Layout == schema.GlobalOrder {
+		return a.upload(w, r, q, wire.Bare, true)
+	}
+	s, err := a.unsealSession(r, q.Session)
+	if err != nil {
+		return err
+	}
+	arr, err := opened(r, a.vault.OpenArray)
+	if err != nil {
+		return err
+	}
+	if _, err := arr.EndUpload(r.Context(), s.upload, s.next); err != nil {
+		return err
+	}
+	reply, err := q.EncodeDone(wire.Bare)
 	if err != nil {
 		return err
 	}

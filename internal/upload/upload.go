@@ -1,5 +1,5 @@
-// Package upload keeps writes in global order whose cells come in several requests, until the last one turns them into one
-// fragment.
+// Package upload keeps writes whose cells come in several requests, until they become one fragment: writes in global order,
+// portion by portion until one is the last, and unordered writes, field by field until all are there.
 //
 // An upload is a folder of its own in the array's, which readers do not look at:
 //
@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,7 @@ type Upload struct {
 
 // settings are what begin holds: a write without its cells.
 type settings struct {
+	Layout                               schema.Layout
 	Ranges                               [][]schema.Range
 	Offsets                              query.OffsetsFormat
 	CheckDups, DedupCoords, CheckOutside bool
@@ -87,7 +89,7 @@ func Begin(ctx context.Context, fs vfs.FS, uri string, w *query.Write) (Upload, 
 		return Upload{}, err
 	}
 	u := Upload{FS: fs, Array: uri, ID: strconv.FormatInt(now.UnixMilli(), 10) + "-" + uuid.NewString()}
-	s := settings{Ranges: w.Subarray.Ranges, Offsets: w.Offsets, CheckDups: w.CheckDups, DedupCoords: w.DedupCoords, CheckOutside: w.CheckOutOfBounds,
+	s := settings{Layout: w.Layout, Ranges: w.Subarray.Ranges, Offsets: w.Offsets, CheckDups: w.CheckDups, DedupCoords: w.DedupCoords, CheckOutside: w.CheckOutOfBounds,
 		Timestamp: w.Timestamp}
 	if s.Timestamp == 0 {
 		s.Timestamp = uint64(now.UnixMilli())
@@ -184,6 +186,8 @@ func (u Upload) compare(ctx context.Context, n uint64, sum []byte) error {
 // Finish writes the cells of the first n requests into a, the array of the upload open for writing, as one fragment, and
 // commits it. Repeated after it succeeded, it answers the same. The error wraps ErrGone or query.ErrInvalid, upon which the
 // upload has ended.
+//
+// Cells of an unordered write are all held at once; the caller sees to it that they may be (Fields).
 func (u Upload) Finish(ctx context.Context, a *array.Array, n uint64) (query.Written, error) {
 	s, err := u.settings(ctx)
 	if err != nil {
@@ -193,9 +197,13 @@ func (u Upload) Finish(ctx context.Context, a *array.Array, n uint64) (query.Wri
 	if err != nil {
 		return query.Written{}, err
 	}
-	w := &query.Write{Layout: schema.GlobalOrder, Subarray: query.Subarray{Ranges: s.Ranges}, CheckDups: s.CheckDups, DedupCoords: s.DedupCoords,
+	w := &query.Write{Layout: s.Layout, Subarray: query.Subarray{Ranges: s.Ranges}, CheckDups: s.CheckDups, DedupCoords: s.DedupCoords,
 		CheckOutOfBounds: s.CheckOutside, Fragment: name}
-	written, err := u.write(ctx, a, w, s.Offsets, n)
+	write := u.write
+	if s.Layout != schema.GlobalOrder {
+		write = u.writeFields
+	}
+	written, err := write(ctx, a, w, s.Offsets, n)
 	if err != nil {
 		if errors.Is(err, query.ErrInvalid) {
 			err = errors.Join(err, u.Drop(ctx))
@@ -238,6 +246,53 @@ func (u Upload) write(ctx context.Context, a *array.Array, w *query.Write, offse
 		}
 	}
 	return g.Finalize(ctx)
+}
+
+// writeFields writes the fields of all parts into a fragment.
+func (u Upload) writeFields(ctx context.Context, a *array.Array, w *query.Write, offsets query.OffsetsFormat, n uint64) (query.Written, error) {
+	done, err := array.Committed(ctx, u.FS, u.Array, w.Fragment)
+	if err != nil {
+		return query.Written{}, err
+	}
+	for i := uint64(0); i < n && !done; i++ {
+		p, err := openPart(ctx, u.FS, u.part(i), a.Schema, offsets)
+		if err != nil {
+			return query.Written{}, err
+		}
+		p.limit = math.MaxInt64
+		columns, err := p.piece(ctx)
+		if err := errors.Join(err, p.file.Close()); err != nil {
+			return query.Written{}, err
+		}
+		w.Columns = append(w.Columns, columns...)
+	}
+	if done {
+		name, err := format.ParseName(w.Fragment)
+		return query.Written{Fragment: w.Fragment, Start: name.Start, End: name.End}, err
+	}
+	return query.Submit(ctx, a, w)
+}
+
+// Fields returns the names of the fields that the first n requests brought, and the bytes of their cells.
+func (u Upload) Fields(ctx context.Context, s *schema.Array, n uint64) (names []string, nBytes int64, err error) {
+	begin, err := u.settings(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	for i := range n {
+		p, err := openPart(ctx, u.FS, u.part(i), s, begin.Offsets)
+		if err != nil {
+			return nil, 0, err
+		}
+		nBytes += p.file.Size()
+		for _, c := range p.columns {
+			names = append(names, c.Name)
+		}
+		if err := p.file.Close(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return names, nBytes, nil
 }
 
 // Drop removes the upload.

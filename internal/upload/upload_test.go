@@ -86,7 +86,7 @@ func check(t *testing.T, ctx context.Context, fs vfs.FS, n int) {
 func TestPartsBecomeOneFragment(t *testing.T) {
 	for _, f := range []query.OffsetsFormat{{}, {Bits: 32}, {Extra: true}, {Bits: 32, Extra: true, Elements: true}} {
 		ctx, fs, a := table(t)
-		u, err := Begin(ctx, fs, uri, &query.Write{Offsets: f, Timestamp: 5})
+		u, err := Begin(ctx, fs, uri, &query.Write{Layout: schema.GlobalOrder, Offsets: f, Timestamp: 5})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,10 +115,39 @@ func TestPartsBecomeOneFragment(t *testing.T) {
 	}
 }
 
+func TestFieldByField(t *testing.T) {
+	ctx, fs, a := table(t)
+	u, err := Begin(ctx, fs, uri, &query.Write{Layout: schema.Unordered, Timestamp: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns, cells := body(query.OffsetsFormat{}, 0, 9)
+	at := 0
+	for i, c := range columns {
+		n := int(c.Fixed + c.Vary + c.Present)
+		if err := u.Append(ctx, uint64(i), columns[i:i+1], bytes.NewReader(cells[at:at+n])); err != nil {
+			t.Fatal(err)
+		}
+		at += n
+	}
+	names, nBytes, err := u.Fields(ctx, a.Schema, 3)
+	if err != nil || strings.Join(names, " ") != "t x n" || nBytes < int64(len(cells)) {
+		t.Error(names, nBytes, err)
+	}
+	first, err := u.Finish(ctx, a, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := u.Finish(ctx, a, 2); again != first || err != nil {
+		t.Error("repeated:", again, err)
+	}
+	check(t, ctx, fs, 9)
+}
+
 func TestPieces(t *testing.T) {
 	ctx, fs, a := table(t)
 	f := query.OffsetsFormat{Extra: true}
-	u, err := Begin(ctx, fs, uri, &query.Write{Offsets: f})
+	u, err := Begin(ctx, fs, uri, &query.Write{Layout: schema.GlobalOrder, Offsets: f})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +185,7 @@ func TestPieces(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	ctx, fs, a := table(t)
-	w := &query.Write{}
+	w := &query.Write{Layout: schema.GlobalOrder}
 	if err := (Upload{fs, uri, "1-none"}).Append(ctx, 0, nil, nil); !errors.Is(err, ErrGone) {
 		t.Error("no upload:", err)
 	}
@@ -205,7 +234,7 @@ func TestOffsetsOutOfPlace(t *testing.T) {
 		"falling": func(b []byte) { b[8], b[16] = 9, 3 },
 		"first":   func(b []byte) { b[0] = 7 },
 	} {
-		u, err := Begin(ctx, fs, uri, &query.Write{})
+		u, err := Begin(ctx, fs, uri, &query.Write{Layout: schema.GlobalOrder})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -7,26 +7,30 @@ import (
 	"io"
 
 	"azulejo/internal/access"
+	"azulejo/internal/pool"
 	"azulejo/internal/upload"
 	"azulejo/query"
+	"azulejo/schema"
 )
 
 // uploadMemory is what the end of an upload holds at most, of the memory of all queries: pieces of its cells, tiles and
 // what they are filtered into.
 const uploadMemory = 256 << 20
 
-// BeginUpload makes an upload for a write in global order whose cells come in several requests, and returns its name. w
-// has no columns yet; it is checked.
+// BeginUpload makes an upload for a write whose cells come in several requests, in global order or field by field, and
+// returns its name. w has no columns yet; what it says of a write in global order is checked.
 func (a *Array) BeginUpload(ctx context.Context, w *query.Write) (string, error) {
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
 		return "", err
 	}
-	g, err := query.NewGlobalWriter(ctx, a.arr, w)
-	if err != nil {
-		return "", err
-	}
-	if err := g.Abort(ctx); err != nil {
-		return "", err
+	if w.Layout == schema.GlobalOrder {
+		g, err := query.NewGlobalWriter(ctx, a.arr, w)
+		if err != nil {
+			return "", err
+		}
+		if err := g.Abort(ctx); err != nil {
+			return "", err
+		}
 	}
 	u, err := upload.Begin(ctx, a.arr.FS, a.arr.URI, w)
 	return u.ID, err
@@ -38,6 +42,19 @@ func (a *Array) Upload(ctx context.Context, id string, n uint64, columns []uploa
 		return err
 	}
 	return upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Append(ctx, n, columns, body)
+}
+
+// UploadedFields returns the names of the fields that n requests of an upload brought. The error wraps pool.ErrBudget when
+// their cells are more than one query may hold.
+func (a *Array) UploadedFields(ctx context.Context, id string, n uint64) ([]string, error) {
+	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
+		return nil, err
+	}
+	names, nBytes, err := upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Fields(ctx, a.arr.Schema, n)
+	if err == nil && nBytes > a.vault.limits.QueryBytes {
+		err = fmt.Errorf("%w: fields of %d bytes written one by one", pool.ErrBudget, nBytes)
+	}
+	return names, err
 }
 
 // EndUpload writes the cells of the n requests of an upload as one fragment. When it returns without an error they are on

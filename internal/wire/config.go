@@ -15,6 +15,7 @@ var kept = map[string]bool{
 	"rest.load_enumerations_on_array_open_all_schemas": true,
 	"rest.load_metadata_on_array_open":                 true,
 	"rest.load_non_empty_domain_on_array_open":         true,
+	"sm.allow_separate_attribute_writes":               true,
 	"sm.consolidation.amplification":                   true,
 	"sm.consolidation.max_fragment_size":               true,
 	"sm.consolidation.mode":                            true,

@@ -63,6 +63,8 @@ type Query struct {
 	Write *query.Write
 	// Delete is the condition of the cells to delete.
 	Delete *condition.Node
+	// WrittenFields are those that a write field by field has brought so far, for its reply.
+	WrittenFields []string
 	// Session is what a former reply to this write carried (EncodeWritten), else empty.
 	Session string
 

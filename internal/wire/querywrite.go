@@ -17,9 +17,6 @@ func (q *Query) decodeWrite(p *place) {
 	p.check(err)
 	q.Write.CheckDups, q.Write.DedupCoords = m.CheckCoordDups(), m.DedupCoords()
 	q.Write.CheckOutOfBounds = m.CheckCoordOOB()
-	if state, err := m.UnorderedWriterState(); p.check(err) && state.HasFragMeta() {
-		p.at("unorderedWriterState").unsupported("writing the fields of a fragment one by one")
-	}
 	if q.schema.Type == schema.Sparse || q.Layout == schema.Unordered {
 		return
 	}
@@ -29,6 +26,12 @@ func (q *Query) decodeWrite(p *place) {
 	} else if m.HasSubarray() {
 		q.Write.Subarray = q.decodeOldSubarray(p.at("subarray"))
 	}
+}
+
+// SomeFields tells whether a write leaves fields out, to bring them in a later request. Clients may do so only where their
+// configuration says it.
+func (q *Query) SomeFields() bool {
+	return q.Config.Bool("sm.allow_separate_attribute_writes", false) && len(q.headers) < len(q.schema.Attributes)+len(q.schema.Domain.Dimensions)
 }
 
 // decodeOldSubarray reads the older form of a dense write's region: low and high of every dimension, all of one

@@ -133,6 +133,10 @@ func (q *Query) EncodeWritten(f Framing, fragments []query.Written, session stri
 		}
 		q.replyOffsets(e, m, q.Write.Offsets)
 		q.replyWriter(e, m)
+		if len(q.WrittenFields) > 0 {
+			list, err := m.NewWrittenBuffers(int32(len(q.WrittenFields)))
+			e.fillTexts(q.WrittenFields, list, err)
+		}
 		if len(fragments) == 0 {
 			return
 		}

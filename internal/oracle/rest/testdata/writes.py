@@ -108,4 +108,34 @@ class OutOfOrder(Scenario):
             assert a.nonempty_domain() is None and len(a[:]["a"]) == 0
 
 
-main([Sparse, Dense, InOneGo, OutOfOrder])
+class FieldByField(Scenario):
+    """The coordinates come first and the attributes one after the other; with the last one the cells are there."""
+
+    def write(self, uri, ctx):
+        domain = tiledb.Domain(tiledb.Dim("x", domain=(0, 99), tile=10, dtype=np.int32))
+        attrs = [tiledb.Attr("a", dtype=np.int32), tiledb.Attr("t", dtype="ascii", var=True), tiledb.Attr("n", dtype=np.int16, nullable=True)]
+        tiledb.Array.create(uri, tiledb.ArraySchema(domain=domain, attrs=attrs, sparse=True, capacity=4), ctx=ctx)
+        more = settings(ctx)
+        more["sm.allow_separate_attribute_writes"] = "true"
+        w = Writer(more, uri, layout="unordered")
+        order = np.array([7, 3, 9, 1, 5, 2, 8], np.int32)
+        w.submit({"x": order, "a": order * 10})
+        w.submit({"t": [str(v).encode() * (v % 3) for v in order]})
+        if not self.site.mode == "local":
+            with tiledb.open(uri, ctx=ctx) as a:
+                assert a.nonempty_domain() is None
+        w.submit({"n": (order.astype(np.int16), order % 2)})
+        w.finish()
+
+    def check(self, uri, ctx):
+        with tiledb.open(uri, ctx=ctx) as a:
+            got = a.query(attrs=["a", "t", "n"], order="G")[:]
+            x = np.array([1, 2, 3, 5, 7, 8, 9], np.int32)
+            same(got["x"], x)
+            same(got["a"], x * 10)
+            assert [v.decode() if isinstance(v, bytes) else v for v in got["t"]] == [str(v) * (v % 3) for v in x], got["t"]
+            same(np.ma.filled(got["n"], 0)[x % 2 == 1], x.astype(np.int16)[x % 2 == 1])
+        assert len(tiledb.array_fragments(uri, ctx=ctx)) == 1
+
+
+main([Sparse, Dense, InOneGo, OutOfOrder, FieldByField])

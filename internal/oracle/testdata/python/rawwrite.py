@@ -61,3 +61,7 @@ class Writer:
             self.buffers(cells)
         self.ctx.call("query_submit_and_finalize", self.query)
         self.ctx.call("array_close", self.array)
+
+    def finish(self):
+        self.ctx.call("query_finalize", self.query)
+        self.ctx.call("array_close", self.array)
