@@ -23,6 +23,7 @@ import (
 	"azulejo/internal/console"
 	"azulejo/internal/db"
 	"azulejo/internal/demo"
+	"azulejo/internal/s3face"
 	"azulejo/internal/token"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
@@ -183,7 +184,8 @@ func (s *server) wire(ctx context.Context) error {
 	metrics := web.NewMetrics()
 	metrics.Registry().MustRegister(web.NewCacheMetrics(s.vault.CacheCounts))
 	s.compacted = web.NewCompactMetrics(metrics.Registry())
-	table := slices.Concat(operations.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
+	files := s3face.New(s.store.accounts, s.vault)
+	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
 	s.web, err = web.New(web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}, table)
 	if err != nil {

@@ -50,6 +50,9 @@ const (
 	ProfileRead  // another user's public profile
 	CatalogRead  // everything that the caller can see, in all namespaces
 	GroupsBrowse // the same for groups
+	FileRead     // list and read files: an asset's, or the namespace's own
+	FileWrite    // write them
+	FileDelete   // remove them
 	actions      // number of actions
 )
 
@@ -69,6 +72,7 @@ var (
 	asArray = []ObjectKind{Array}
 	asGroup = []ObjectKind{Group}
 	inSpace = []ObjectKind{Namespace}
+	inFiles = []ObjectKind{Namespace, Array, Group}
 	onSelf  = []ObjectKind{Self}
 
 	codeScopes = []Scope{ScopeArrayWrite, ScopeUserWrite}
@@ -103,6 +107,10 @@ var rules = [actions]rule{
 	ArrayDelete:     {name: "array:delete", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: owner, do: owner, changes: true},
 	ArrayDeregister: {name: "array:deregister", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: owner, do: owner},
 	ArrayShare:      {name: "array:share", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: owner, do: owner},
+
+	FileRead:   {name: "file:read", scopes: []Scope{ScopeArrayRead}, on: inFiles, see: owner, do: owner},
+	FileWrite:  {name: "file:write", scopes: []Scope{ScopeArrayWrite}, on: inFiles, see: owner, do: owner, changes: true},
+	FileDelete: {name: "file:delete", scopes: []Scope{ScopeArrayAdmin}, on: inFiles, see: owner, do: owner, changes: true},
 
 	GroupsBrowse:    {name: "groups:list", scopes: []Scope{ScopeGroupRead}, on: onSelf, see: owner, do: owner},
 	GroupFind:       {name: "group:find", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: owner, do: owner},

@@ -254,7 +254,6 @@ func TestPathOwnership(t *testing.T) {
 		{w.admin, "s3://bucket/x", ErrUnsupported},
 		{w.admin, "GS://bucket/x", ErrUnsupported},
 		{w.admin, "file://host/x", ErrInvalid},
-		{w.admin, "file:/x", ErrInvalid},
 		{w.admin, "tiledb://ann/private", ErrInvalid},
 		{w.admin, "/etc/passwd", ErrNotOwned},
 		{w.admin, "/proc/self/root" + w.path("data"), ErrNotOwned},

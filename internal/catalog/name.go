@@ -83,9 +83,14 @@ var ourDirs = map[string]bool{"__fragments": true, "__commits": true, "__schema"
 	"__labels": true, "__enumerations": true, "__group": true, "__tiledb_group.tdb": true, "__array_schema.tdb": true}
 
 // parseStorage returns the absolute path of a storage URI, "file:///abs/path" or
-// "/abs/path". As in TileDB nothing in it is percent-decoded.
+// "/abs/path"; "file:/abs/path" is what clients make of the former in keys of
+// files. As in TileDB nothing in it is percent-decoded.
 func parseStorage(uri string) (string, error) {
 	p := uri
+	if strings.HasPrefix(uri, "file:/") && !strings.HasPrefix(uri, fileScheme) {
+		uri = uri[len("file:"):]
+		p = uri
+	}
 	if scheme, rest, ok := strings.Cut(uri, "://"); ok && !strings.HasPrefix(uri, "/") {
 		switch scheme = strings.ToLower(scheme); {
 		case unsupported[scheme]:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"azulejo/internal/db"
@@ -35,7 +36,7 @@ func canonical(path string) (string, error) {
 		if err == nil {
 			return filepath.Join(resolved, rest), nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) || p == "/" {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) || p == "/" {
 			return "", fmt.Errorf("%w: the path cannot be used", ErrInvalid)
 		}
 		if _, err := os.Lstat(p); err == nil {

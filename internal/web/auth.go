@@ -34,7 +34,7 @@ func (s *Server) authenticate(r *Request) (access.Subject, error) {
 		return s.Tokens.Verify(ctx, strings.TrimSpace(keys[0]), r.origin)
 	}
 	if header := strings.TrimSpace(r.Header.Get("Authorization")); header != "" {
-		return s.authorization(ctx, header, r.origin)
+		return s.authorization(ctx, header, r)
 	}
 	if secret := s.cookie(r); secret != "" {
 		sub, err := s.Tokens.Verify(ctx, secret, r.origin)
@@ -46,20 +46,43 @@ func (s *Server) authenticate(r *Request) (access.Subject, error) {
 	return access.Subject{}, nil
 }
 
-// authorization reads Basic and Bearer, and the bare base64 of name and
-// password that the cloud client's file upload sends by mistake.
-func (s *Server) authorization(ctx context.Context, header string, from activity.Origin) (access.Subject, error) {
+// authorization reads Basic and Bearer, the token in the place of the access
+// key of a signature for S3, and the bare base64 of name and password that the
+// cloud client's file upload sends by mistake.
+func (s *Server) authorization(ctx context.Context, header string, r *Request) (access.Subject, error) {
+	from := r.origin
 	scheme, rest, _ := strings.Cut(header, " ")
 	rest = strings.TrimSpace(rest)
 	switch {
 	case strings.EqualFold(scheme, "Bearer"):
 		return s.Tokens.Verify(ctx, rest, from)
+	case strings.EqualFold(scheme, signatureScheme) && r.Op.AccessKey:
+		return s.Tokens.Verify(ctx, accessKey(rest), from)
 	case strings.EqualFold(scheme, "Basic"):
 		return s.password(ctx, rest, from)
 	case rest == "":
 		return s.password(ctx, scheme, from)
 	}
 	return access.Subject{}, access.ErrUnauthenticated
+}
+
+// signatureScheme begins the Authorization header of requests to S3.
+const signatureScheme = "AWS4-HMAC-SHA256"
+
+// accessKey returns the access key of a signature's parameters, "Credential=KEY/date/region/service/aws4_request,
+// SignedHeaders=…, Signature=…", or "" if there is none. The key is a token and all that counts: everyone knows the secret
+// that clients sign with, so the signature proves nothing.
+func accessKey(params string) string {
+	for part := range strings.SplitSeq(params, ",") {
+		if credential, ok := strings.CutPrefix(strings.TrimSpace(part), "Credential="); ok {
+			key, scope, _ := strings.Cut(credential, "/")
+			if strings.Count(scope, "/") == 3 && strings.HasSuffix(scope, "/aws4_request") {
+				return key
+			}
+			return ""
+		}
+	}
+	return ""
 }
 
 func (s *Server) password(ctx context.Context, encoded string, from activity.Origin) (access.Subject, error) {

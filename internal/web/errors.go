@@ -114,14 +114,15 @@ func (s *Server) classify(err error, id string) (int, errorBody) {
 // It returns the status it chose.
 func (s *Server) reply(w *recorder, r *Request, err error) int {
 	status, body := s.classify(err, r.ID)
-	level := slog.LevelDebug
-	if status >= 500 && status != http.StatusNotImplemented {
-		level = slog.LevelError
-	}
-	s.Log.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID), slog.Int("status", status), slog.String("error", err.Error()))
 	h := w.Header()
 	clear(h)
 	setHeaders(h, r)
+	if r.Op != nil && r.Op.Fault != nil {
+		r.Op.Fault(w, r, Failure{status, body.Message, err})
+		s.logFailure(r, w.status, err)
+		return w.status
+	}
+	s.logFailure(r, status, err)
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="azulejo"`)
 	}
@@ -144,6 +145,15 @@ func (s *Server) reply(w *recorder, r *Request, err error) int {
 		w.Write(text) // best effort: the client may be gone, and there is nothing else to tell it
 	}
 	return status
+}
+
+// logFailure writes why a request failed, as an error if it is the server's.
+func (s *Server) logFailure(r *Request, status int, err error) {
+	level := slog.LevelDebug
+	if status >= 500 && status != http.StatusNotImplemented {
+		level = slog.LevelError
+	}
+	s.Log.LogAttrs(r.Context(), level, "request failed", slog.String("request", r.ID), slog.Int("status", status), slog.String("error", err.Error()))
 }
 
 // setHeaders sets what every reply carries.

@@ -77,6 +77,19 @@ type Operation struct {
 	Page bool
 	// Secret marks a path whose last segment may be a secret; it is not logged.
 	Secret bool
+	// AccessKey lets a token come as the access key of a signature for S3, and only on such rows.
+	AccessKey bool
+	// Fault writes the reply to a failed call of a protocol that has errors of its own form, with the status it chooses. Nil
+	// means the published JSON.
+	Fault func(w http.ResponseWriter, r *Request, f Failure)
+}
+
+// Failure is what the client is to learn of an error.
+type Failure struct {
+	Status  int
+	Message string
+	// Err is the error itself, to be told by its class; its text is not for the client.
+	Err error
 }
 
 // Options is what a Server is made of. Tokens, Accounts, Log and Now are

@@ -44,6 +44,8 @@ var (
 	_ vfs.Renamer      = (*FS)(nil)
 	_ vfs.Near         = (*FS)(nil)
 	_ vfs.Tailer       = (*FS)(nil)
+	_ vfs.Statter      = (*FS)(nil)
+	_ vfs.Replacer     = (*FS)(nil)
 )
 
 // New returns the local file system.

@@ -20,6 +20,8 @@ type writer struct {
 	f         *os.File
 	// temp is the temporary path; empty when the file has no name.
 	temp string
+	// replace says that the name may be taken.
+	replace bool
 	// done is set by Commit and Abort; err is the first write fault.
 	done bool
 	err  error
@@ -27,11 +29,20 @@ type writer struct {
 
 // Create implements vfs.FS.
 func (s *FS) Create(ctx context.Context, uri string) (vfs.Writer, error) {
+	return s.create(ctx, uri, false)
+}
+
+// Replace implements vfs.Replacer.
+func (s *FS) Replace(ctx context.Context, uri string) (vfs.Writer, error) {
+	return s.create(ctx, uri, true)
+}
+
+func (s *FS) create(ctx context.Context, uri string, replace bool) (vfs.Writer, error) {
 	p, err := begin(ctx, "create", uri)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{uri: uri, path: p}
+	w := &writer{uri: uri, path: p, replace: replace}
 	err = s.open(w)
 	if errors.Is(err, os.ErrNotExist) {
 		if err = makeDir(filepath.Dir(p)); err == nil {
@@ -57,10 +68,7 @@ func (s *FS) open(w *writer) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
 	}
-	if tripDirs[filepath.Base(dir)] {
-		dir = filepath.Dir(dir)
-	}
-	w.temp = filepath.Join(dir, tempName())
+	w.temp = filepath.Join(w.tempDir(), tempName())
 	f, err := os.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	w.f = f
 	return err
@@ -104,12 +112,13 @@ func (w *writer) publish(ctx context.Context) error {
 	if err == nil {
 		err = w.f.Sync()
 	}
-	if err == nil && w.temp == "" {
-		err = linkNameless(w.f, w.path)
-	} else if err == nil {
-		err = renameNew(w.temp, w.path)
-		if err == nil {
-			w.temp = ""
+	if err == nil {
+		err = w.name()
+	}
+	for tries := 0; errors.Is(err, os.ErrNotExist) && tries < nameTries; tries++ {
+		// Who removed the last file of the directory has removed it too.
+		if err = makeDir(filepath.Dir(w.path)); err == nil {
+			err = w.name()
 		}
 	}
 	if err != nil {
@@ -117,6 +126,42 @@ func (w *writer) publish(ctx context.Context) error {
 	}
 	w.done = true
 	return fault("commit", w.uri, w.f.Close())
+}
+
+// nameTries is how often a directory that goes away again and again is made anew.
+const nameTries = 10
+
+// name gives the file its name.
+func (w *writer) name() error {
+	if w.temp == "" {
+		err := linkNameless(w.f, w.path)
+		if !w.replace || !errors.Is(err, os.ErrExist) {
+			return err
+		}
+		temp := filepath.Join(w.tempDir(), tempName())
+		if err := linkNameless(w.f, temp); err != nil {
+			return err
+		}
+		w.temp = temp
+	}
+	rename := renameNew
+	if w.replace {
+		rename = os.Rename
+	}
+	err := rename(w.temp, w.path)
+	if err == nil {
+		w.temp = ""
+	}
+	return err
+}
+
+// tempDir is where the file stands under a temporary name.
+func (w *writer) tempDir() string {
+	dir := filepath.Dir(w.path)
+	if tripDirs[filepath.Base(dir)] {
+		dir = filepath.Dir(dir)
+	}
+	return dir
 }
 
 // Abort drops the file.

@@ -1,0 +1,146 @@
+package s3face
+
+import (
+	"context"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"azulejo/internal/access"
+	"azulejo/internal/account"
+	"azulejo/internal/catalog"
+	"azulejo/internal/db"
+	"azulejo/internal/token"
+	"azulejo/internal/vault"
+	"azulejo/internal/web"
+	"azulejo/vfs/file"
+)
+
+// world is a server over a temporary directory with the users ann and bob, without a listener. Ann may use the directory
+// allowed.
+type world struct {
+	t       *testing.T
+	server  *web.Server
+	face    *Face
+	tokens  *token.Tokens
+	assets  *catalog.Catalog
+	data    string
+	allowed string
+	ann     access.Subject
+	// full and other are tokens of ann and of bob with every scope.
+	full, other string
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	ctx := context.Background()
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	allowed, err := filepath.EvalSymlinks(t.TempDir())
+	must(t, err)
+	d, err := db.Open(ctx, filepath.Join(dir, "azulejo.db"))
+	must(t, err)
+	t.Cleanup(func() { d.Close() })
+	accounts := account.New(d, time.Now, 2)
+	tokens := token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
+	assets, err := catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
+	must(t, err)
+	v := vault.New(file.New(), assets, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
+	w := &world{t: t, tokens: tokens, assets: assets, data: dir, allowed: allowed, face: New(accounts, v)}
+	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: tokens, Accounts: accounts}, w.face.Operations())
+	must(t, err)
+	for _, name := range []string{"ann", "bob"} {
+		u, err := accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
+		must(t, err)
+		secret, _, err := tokens.Create(ctx, token.SubjectOf(u), token.NewToken{Name: "test"})
+		must(t, err)
+		if w.other = secret.Reveal(); name == "ann" {
+			w.ann, w.full = token.SubjectOf(u), secret.Reveal()
+		}
+	}
+	return w
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// token makes a token of ann's with the given scopes.
+func (w *world) token(scopes ...string) string {
+	w.t.Helper()
+	secret, _, err := w.tokens.Create(context.Background(), w.ann, token.NewToken{Scopes: scopes})
+	must(w.t, err)
+	return secret.Reveal()
+}
+
+// request is a call; Header holds pairs of a name and a value.
+type request struct {
+	token, method, path, body string
+	header                    []string
+	// unsized leaves the length of the body out.
+	unsized bool
+}
+
+// do sends a request with the token as the access key of a signature.
+func (w *world) do(c request) *httptest.ResponseRecorder {
+	w.t.Helper()
+	var body io.Reader = strings.NewReader(c.body)
+	if c.unsized {
+		body = struct{ io.Reader }{body}
+	}
+	r := httptest.NewRequest(c.method, "/v4/files"+c.path, body)
+	if c.token != "" {
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+c.token+"/20270102/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00")
+	}
+	for i := 0; i < len(c.header); i += 2 {
+		r.Header.Set(c.header[i], c.header[i+1])
+	}
+	recorder := httptest.NewRecorder()
+	w.server.ServeHTTP(recorder, r)
+	return recorder
+}
+
+// want is do as ann with a check of the status and of the error's code or a part of the body.
+func (w *world) want(method, path, body string, status int, part string, header ...string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	return w.wantAs(request{w.full, method, path, body, header, false}, status, part)
+}
+
+func (w *world) wantAs(c request, status int, part string) *httptest.ResponseRecorder {
+	w.t.Helper()
+	got := w.do(c)
+	if got.Code != status || !strings.Contains(got.Body.String(), part) {
+		w.t.Errorf("%s %s: %d %.600s, want %d with %q", c.method, c.path, got.Code, got.Body, status, part)
+	}
+	return got
+}
+
+// keys lists with a query and returns keys and common prefixes in the order of the reply.
+func (w *world) keys(query string) []string {
+	w.t.Helper()
+	got := w.want(http.MethodGet, "/ann?list-type=2&"+query, "", 200, "")
+	var l listing
+	if err := xml.Unmarshal(got.Body.Bytes(), &l); err != nil {
+		w.t.Fatalf("%v: %s", err, got.Body)
+	}
+	list := []string{}
+	for _, c := range l.Contents {
+		list = append(list, c.Key)
+	}
+	for _, p := range l.CommonPrefixes {
+		list = append(list, p.Prefix)
+	}
+	return list
+}
+
+const (
+	get, put, post, head, del = http.MethodGet, http.MethodPut, http.MethodPost, http.MethodHead, http.MethodDelete
+)
