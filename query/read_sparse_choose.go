@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"math/bits"
-	"sort"
 
 	"azulejo/condition"
 	"azulejo/datatype"
@@ -124,27 +123,43 @@ func keepSpans(kind datatype.Kind, mask, data []byte, spans []span) {
 	width := kind.Size()
 	var same span
 	var in byte
+	place := 0
 	for at := 0; at < len(mask); at += block {
 		n := min(block, len(mask)-at)
 		fillKeys(kind, keys[:n], data[at*width:(at+n)*width])
 		part := mask[at : at+n]
 		if at == 0 {
-			same, in = aroundKey(spans, keys[0])
+			same, in, place = aroundKey(spans, keys[0], 0)
 		}
 		for k, key := range keys[:n] {
 			if key-same.lo > same.hi-same.lo {
-				same, in = aroundKey(spans, key)
+				same, in, place = aroundKey(spans, key, place)
 			}
 			part[k] &= in
 		}
 	}
 }
 
-// aroundKey returns the one of sorted spans that a key lies in and 1, or the gap around it and 0.
-func aroundKey(spans []span, key uint64) (span, byte) {
-	i := sort.Search(len(spans), func(i int) bool { return spans[i].hi >= key })
+// aroundKey returns the one of sorted spans that a key lies in and 1, or the gap around it and 0, and the place of the first
+// span that does not end before it. That is near the place given, or is searched.
+func aroundKey(spans []span, key uint64, near int) (span, byte, int) {
+	i, end := 0, len(spans)
+	if near < end && (near == 0 || spans[near-1].hi < key) {
+		// Keys often rise from one cell to the next.
+		i = near
+		if near+1 < end && spans[near+1].hi >= key {
+			end = near + 1
+		}
+	}
+	for i < end {
+		if mid := int(uint(i+end) >> 1); spans[mid].hi < key {
+			i = mid + 1
+		} else {
+			end = mid
+		}
+	}
 	if i < len(spans) && spans[i].lo <= key {
-		return spans[i], 1
+		return spans[i], 1, i
 	}
 	gap := span{0, math.MaxUint64}
 	if i > 0 {
@@ -153,7 +168,7 @@ func aroundKey(spans []span, key uint64) (span, byte) {
 	if i < len(spans) {
 		gap.hi = spans[i].lo - 1
 	}
-	return gap, 0
+	return gap, 0, i
 }
 
 // chooseCondition evaluates the condition where the tile's statistics did not decide it.
@@ -340,11 +355,15 @@ func (run *slabRun) keepCuts(ctx context.Context) error {
 
 // keepCut clears the cells of tile i that lie outside of the slab's cut; columns are those of the parts.
 func (run *slabRun) keepCut(columns []*slabColumn, i int) {
-	const block = 512
+	// Of a block with few cells left only these are looked at.
+	const block, few = 512, 16
 	var keys, numbers [block]uint64
 	cut, end := run.slab.cut, run.base[i+1]
 	for at := nextSet(run.mask[:end], run.base[i]); at < end; at = nextSet(run.mask[:end], at) {
 		n := min(block, end-at)
+		if bytes.Count(run.mask[at:at+n], []byte{1}) <= few {
+			n = 1
+		}
 		clear(numbers[:n])
 		for k, c := range columns {
 			run.order.cut[k].add(numbers[:n], keys[:n], c, at)

@@ -1,9 +1,12 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"azulejo/array"
@@ -93,3 +96,36 @@ func TestStreamRefusals(t *testing.T) {
 }
 
 func int64s(v ...int64) []byte { return datatype.Bytes(v) }
+
+// TestKeepSpans compares the cells kept for several spans with those found one by one, for keys that rise, fall and jump.
+func TestKeepSpans(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for turn := range 200 {
+		var spans []span
+		for at := uint64(rng.IntN(5)); len(spans) < 2+turn%9; at += 2 + uint64(rng.IntN(9)) {
+			last := at + uint64(rng.IntN(4))
+			spans = append(spans, span{at, last})
+			at = last
+		}
+		keys, mask := make([]uint64, 1200), make([]byte, 1200)
+		for i := range keys {
+			mask[i] = byte(rng.IntN(2))
+			switch turn % 3 {
+			case 0:
+				keys[i] = uint64(i / 15)
+			case 1:
+				keys[i] = uint64((1200 - i) / 9)
+			default:
+				keys[i] = uint64(rng.IntN(80))
+			}
+		}
+		want := bytes.Clone(mask)
+		for i, key := range keys {
+			want[i] &= flag(slices.ContainsFunc(spans, func(s span) bool { return s.lo <= key && key <= s.hi }))
+		}
+		keepSpans(datatype.KindUint64, mask, datatype.Bytes(keys), spans)
+		if !bytes.Equal(mask, want) {
+			t.Fatalf("turn %d, spans %v", turn, spans)
+		}
+	}
+}

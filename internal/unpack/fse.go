@@ -171,18 +171,25 @@ func (t *fseTable) make(entries *[512]fseEntry, k *fseKind, probs []int16, log u
 			next[s&63] = 1
 		}
 	}
-	step, at, mask := size>>1+size>>3+3, 0, size-1
+	// First as often as they come, eight at once, then each where it belongs.
+	var runs [512 + 8]uint8
+	n := 0
 	for s, p := range probs {
 		if p <= 0 {
 			continue
 		}
 		next[s&63] = uint16(p)
-		for range p {
-			symbols[at&511] = uint8(s)
+		for i := 0; i < int(p); i += 8 {
+			store64(runs[:], n+i, uint64(s)*0x0101010101010101)
+		}
+		n += int(p)
+	}
+	step, at, mask := size>>1+size>>3+3, 0, size-1
+	for _, s := range runs[:n] {
+		symbols[at&511] = s
+		at = (at + step) & mask
+		for at >= high {
 			at = (at + step) & mask
-			for at >= high {
-				at = (at + step) & mask
-			}
 		}
 	}
 	for i, s := range symbols[:size] {
