@@ -283,9 +283,9 @@ func (f *Face) deleteObjects(w http.ResponseWriter, r *web.Request) error {
 	t := at(r)
 	var reply deleted
 	for _, o := range want.Objects {
-		err := f.files(r).Remove(r.Context(), t.namespace.ID, o.Key)
-		if o.VersionID != "" && o.VersionID != "null" {
-			err = errNotServed
+		var err error = errNotServed
+		if o.VersionID == "" || o.VersionID == "null" {
+			err = f.files(r).Remove(r.Context(), t.namespace.ID, o.Key)
 		}
 		switch {
 		case r.Context().Err() != nil:

@@ -170,7 +170,7 @@ func (w *walk) node(ctx context.Context, n node) error {
 // marker visits an empty directory.
 func (w *walk) marker(ctx context.Context, n node) error {
 	info, err := vfs.Stat(ctx, w.files.vault.fs, n.dirs[0].uri)
-	if errors.Is(err, vfs.ErrNotExist) {
+	if errors.Is(err, vfs.ErrNotExist) || err == nil && !info.Dir {
 		return nil
 	}
 	if err != nil {

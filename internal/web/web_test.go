@@ -641,3 +641,50 @@ func BenchmarkRequest(b *testing.B) {
 		w.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+// TestAccessKey lets a token in as the access key of a signature where a row says so, and takes nothing else for one.
+func TestAccessKey(t *testing.T) {
+	signed := Operation{ID: "files", Method: "GET", Path: "/v4/files/{namespace}", Action: access.SelfRead, AccessKey: true, Fault: func(rw http.ResponseWriter, _ *Request, f Failure) {
+		rw.WriteHeader(f.Status)
+		io.WriteString(rw, "<Error>"+f.Message+"</Error>")
+	}, Handle: func(rw http.ResponseWriter, r *Request) error {
+		_, err := io.WriteString(rw, r.Subject.Namespace)
+		return err
+	}}
+	w := newWorld(t, signed)
+	good := w.secret(w.ann)
+	for credential, status := range map[string]int{
+		"Credential=" + good + "/20270102/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00": 200,
+		"SignedHeaders=host,Signature=00,Credential=" + good + "/20270102/r/s3/aws4_request":           200,
+		"Credential=" + good:                                  401,
+		"Credential=" + good + "/20270102/r/s3":               401,
+		"Credential=" + good + "/20270102/r/s3/other":         401,
+		"Credential=" + good + "x/20270102/r/s3/aws4_request": 401,
+		"Credential=/20270102/r/s3/aws4_request":              401,
+		"credential=" + good + "/20270102/r/s3/aws4_request":  401,
+		"SignedHeaders=host":                                  401,
+		good:                                                  401,
+		"":                                                    401,
+		"Credential=a/b, Credential=" + good + "/1/r/s3/aws4_request": 401,
+	} {
+		rec := w.do("GET", "/v4/files/ann", header{"Authorization": "AWS4-HMAC-SHA256 " + credential})
+		if rec.Code != status {
+			t.Errorf("%q: %d, want %d", token.Redact(credential), rec.Code, status)
+		}
+		if body := rec.Body.String(); status == 200 && body != "ann" || status != 200 && !strings.HasPrefix(body, "<Error>") {
+			t.Errorf("%q: %s", token.Redact(credential), body)
+		}
+	}
+}
+
+// FuzzAccessKey takes any parameters of a signature.
+func FuzzAccessKey(f *testing.F) {
+	for _, text := range []string{"", "Credential=k/1/r/s3/aws4_request", "Credential=", ",,,", "Credential=////aws4_request"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if key := accessKey(text); strings.ContainsAny(key, "/,") || key != "" && !strings.Contains(text, "Credential="+key+"/") {
+			t.Errorf("%q gives %q", text, key)
+		}
+	})
+}
