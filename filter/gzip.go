@@ -30,8 +30,12 @@ func (g gzipBlock) compress(_ *work, dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
-func (gzipBlock) decompress(_ *work, dst, src []byte) error {
-	if err := unpack.Zlib(dst, src); err != nil {
+func (g gzipBlock) decompress(w *work, dst, src []byte) error {
+	return g.decompressHead(w, dst, src, len(dst))
+}
+
+func (gzipBlock) decompressHead(_ *work, dst, src []byte, size int) error {
+	if err := unpack.ZlibHead(dst, src, size); err != nil {
 		return corrupt(err)
 	}
 	return nil

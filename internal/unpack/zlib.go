@@ -44,8 +44,10 @@ type inflater struct {
 	n    uint
 	over int
 
-	dst []byte
-	out int
+	// head says that dst takes only the first bytes of the data.
+	dst  []byte
+	out  int
+	head bool
 
 	lit  [litEntries]uint32
 	dist [distEntries]uint32
@@ -60,12 +62,16 @@ var inflaters = sync.Pool{New: func() any { return new(inflater) }}
 
 // Zlib fills dst with exactly what the zlib stream src holds (RFC 1950, 1951), or returns an error that wraps ErrDamaged
 // and leaves anything in dst.
-func Zlib(dst, src []byte) error {
+func Zlib(dst, src []byte) error { return ZlibHead(dst, src, len(dst)) }
+
+// ZlibHead fills dst with the first bytes of what the zlib stream src holds, size bytes in all, and does no more than that
+// takes: damage behind it, and a wrong checksum, are not seen. Errors are as those of Zlib.
+func ZlibHead(dst, src []byte, size int) error {
 	if len(src) < 6 || src[0]&15 != 8 || src[0] > 0x78 || binary.BigEndian.Uint16(src)%31 != 0 || src[1]&32 != 0 {
 		return fmt.Errorf("%w: bad header", errInflate)
 	}
 	f := inflaters.Get().(*inflater)
-	f.src, f.at, f.acc, f.n, f.over, f.dst, f.out = src[2:], 0, 0, 0, 0, dst, 0
+	f.src, f.at, f.acc, f.n, f.over, f.dst, f.out, f.head = src[2:], 0, 0, 0, 0, dst, 0, len(dst) < size
 	err := f.stream()
 	f.src, f.dst = nil, nil
 	inflaters.Put(f)
@@ -74,7 +80,7 @@ func Zlib(dst, src []byte) error {
 
 // stream decodes all blocks and checks the end.
 func (f *inflater) stream() error {
-	for last := false; !last; {
+	for last := false; !last && !f.enough(); {
 		f.fill()
 		last = f.take(1) == 1
 		var err error
@@ -96,6 +102,9 @@ func (f *inflater) stream() error {
 			return err
 		}
 	}
+	if f.enough() {
+		return nil
+	}
 	// Whole bytes that were read ahead go back.
 	f.at -= int(f.n / 8)
 	if f.out != len(f.dst) {
@@ -109,6 +118,9 @@ func (f *inflater) stream() error {
 	}
 	return nil
 }
+
+// enough reports whether all that is wanted is there, and that may not be all there is.
+func (f *inflater) enough() bool { return f.head && f.out == len(f.dst) }
 
 // fill reads bytes until at least 56 bits are there, zeros after the end.
 func (f *inflater) fill() {
@@ -147,7 +159,7 @@ func (f *inflater) storedBlock() error {
 	}
 	n, inverted := binary.LittleEndian.Uint16(f.src[f.at:]), binary.LittleEndian.Uint16(f.src[f.at+2:])
 	f.at += 4
-	if n != ^inverted || int(n) > len(f.src)-f.at || int(n) > len(f.dst)-f.out {
+	if n != ^inverted || int(n) > len(f.src)-f.at || int(n) > len(f.dst)-f.out && !f.head {
 		return fmt.Errorf("%w: a stored block of %d bytes", errInflate, n)
 	}
 	f.out += copy(f.dst[f.out:], f.src[f.at:f.at+int(n)])
@@ -160,7 +172,7 @@ func (f *inflater) codedBlock() error {
 	if done, err := f.fastLoop(); done || err != nil {
 		return err
 	}
-	for {
+	for !f.enough() {
 		f.fill()
 		if f.over > 8 {
 			return fmt.Errorf("%w: it ends in a block", errInflate)
@@ -187,6 +199,9 @@ func (f *inflater) codedBlock() error {
 				return fmt.Errorf("%w: a code that does not exist", errInflate)
 			}
 			distance := f.number(d)
+			if f.head {
+				length = min(length, len(f.dst)-f.out)
+			}
 			if distance > f.out || length > len(f.dst)-f.out {
 				return fmt.Errorf("%w: %d bytes from %d before, at %d of %d", errInflate, length, distance, f.out, len(f.dst))
 			}
@@ -196,6 +211,7 @@ func (f *inflater) codedBlock() error {
 			}
 		}
 	}
+	return nil
 }
 
 // lookUp returns the entry for the next bits.

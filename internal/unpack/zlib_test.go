@@ -58,6 +58,12 @@ func TestZlib(t *testing.T) {
 			if err := Zlib(dst, src); err != nil || !bytes.Equal(dst, b) {
 				t.Fatalf("%s at level %d: %v", name, level, err)
 			}
+			for n := 0; n < len(b); n += 1 + len(b)/20 {
+				head := make([]byte, n)
+				if err := ZlibHead(head, src, len(b)); err != nil || !bytes.Equal(head, b[:n]) {
+					t.Fatalf("%s at level %d: the first %d bytes: %v", name, level, n, err)
+				}
+			}
 			if Zlib(make([]byte, len(b)+1), src) == nil {
 				t.Errorf("%s at level %d: a byte too many was made up", name, level)
 			}
@@ -71,17 +77,20 @@ func TestZlib(t *testing.T) {
 	}
 }
 
-// FuzzZlib compares the decoder with the standard library's.
+// FuzzZlib compares the decoder with the standard library's, and the first bytes that it makes alone with those of the whole.
 func FuzzZlib(f *testing.F) {
 	for _, b := range samples() {
 		for _, level := range []int{zlib.NoCompression, 6, zlib.HuffmanOnly} {
 			b := b[:min(len(b), 3000)]
-			f.Add(deflated(f, b, level), uint16(len(b)))
+			f.Add(deflated(f, b, level), uint16(len(b)), uint16(len(b)/2))
 		}
 	}
-	f.Fuzz(func(t *testing.T, src []byte, n uint16) {
-		dst := make([]byte, n)
+	f.Fuzz(func(t *testing.T, src []byte, n, some uint16) {
+		dst, head := make([]byte, n), make([]byte, int(some)%(int(n)+1))
 		err := Zlib(dst, src)
+		if headErr := ZlibHead(head, src, int(n)); err == nil && (headErr != nil || !bytes.Equal(head, dst[:len(head)])) {
+			t.Fatalf("the first %d of %d bytes: %v", len(head), n, headErr)
+		}
 		var want []byte
 		r, wantErr := zlib.NewReader(bytes.NewReader(src))
 		if wantErr == nil {
