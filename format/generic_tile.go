@@ -66,16 +66,41 @@ func AppendGenericTile(dst, payload []byte) ([]byte, error) {
 	return w.B, nil
 }
 
-// DecodeGenericTile returns the unfiltered payload, in new memory, of the generic tile that b begins with, and the number
-// of bytes of b that it takes. Encrypted tiles are refused: Decrypt comes first.
-func DecodeGenericTile(b []byte) (payload []byte, consumed int, err error) {
+// GenericHead is what a generic tile begins with (format_spec/generic_tile.md): enough to unfilter its chunks one by one,
+// wherever they are. It is immutable and safe for concurrent use.
+type GenericHead struct {
+	// Body is the position in the tile at which the filtered payload begins, with the number of its chunks.
+	Body int
+	// Persisted is the length of the filtered payload in bytes, Size that of the payload.
+	Persisted, Size uint64
+	version         uint32
+	codec           *filter.Codec
+}
+
+// DecodeGenericHead decodes the head of the generic tile that b begins with, of which the rest need not be there. The
+// sizes are what the tile claims.
+func DecodeGenericHead(b []byte) (*GenericHead, error) {
 	r := bin.NewReader(b)
-	version := r.U32("format version")
-	if r.Err() == nil && !known(version) {
-		r.Fail("format version", fmt.Errorf("%w: %d", ErrVersion, version))
+	h, err := readHead(r)
+	return &h, err
+}
+
+// Reverse unfilters what disk holds, a number of chunks and the chunks, to dst of just the size.
+func (h *GenericHead) Reverse(dst, disk []byte) error {
+	if err := h.codec.Reverse(dst, disk); err != nil {
+		return filterErr(err, "generic tile/tile", int64(h.Body), h.version)
 	}
-	persisted := r.U64("persisted size")
-	size := r.U64("tile size")
+	return nil
+}
+
+// readHead reads the head of a generic tile.
+func readHead(r *bin.Reader) (GenericHead, error) {
+	h := GenericHead{version: r.U32("format version")}
+	if r.Err() == nil && !known(h.version) {
+		r.Fail("format version", fmt.Errorf("%w: %d", ErrVersion, h.version))
+	}
+	h.Persisted = r.U64("persisted size")
+	h.Size = r.U64("tile size")
 	if t := datatype.Type(r.U8("datatype")); r.Err() == nil && !t.Valid() {
 		r.Failf("datatype", "%w: unknown datatype %d", ErrCorrupt, t)
 	}
@@ -83,21 +108,39 @@ func DecodeGenericTile(b []byte) (payload []byte, consumed int, err error) {
 	if e := r.U8("encryption"); e != 0 && r.Err() == nil {
 		r.Fail("encryption", encryptionErr(e))
 	}
-	pipeline := readWhole(r, "filter pipeline", uint64(r.U32("pipeline size")), version)
-	disk := r.Bytes("tile", persisted)
-	if r.Err() == nil && (size > uint64(len(disk))*maxRatio || cellSize == 0) {
-		r.Failf("tile size", "%w: %d bytes in cells of %d out of %d filtered bytes", ErrCorrupt, size, cellSize, len(disk))
+	pipeline := readWhole(r, "filter pipeline", uint64(r.U32("pipeline size")), h.version)
+	h.Body = r.Offset()
+	if r.Err() == nil && (h.Size/maxRatio > h.Persisted || cellSize == 0) {
+		r.Failf("tile size", "%w: %d bytes in cells of %d out of %d filtered bytes", ErrCorrupt, h.Size, cellSize, h.Persisted)
 	}
-	if err := readErr(r, "generic tile", version); err != nil {
+	if err := readErr(r, "generic tile", h.version); err != nil {
+		return h, err
+	}
+	var err error
+	if h.codec, err = codecOf(pipeline); err != nil {
+		err = filterErr(err, "generic tile/tile", int64(h.Body), h.version)
+	}
+	return h, err
+}
+
+// DecodeGenericTile returns the unfiltered payload, in new memory, of the generic tile that b begins with, and the number
+// of bytes of b that it takes. Encrypted tiles are refused: Decrypt comes first.
+func DecodeGenericTile(b []byte) (payload []byte, consumed int, err error) {
+	r := bin.NewReader(b)
+	h, err := readHead(r)
+	if err != nil {
 		return nil, 0, err
 	}
-	codec, err := codecOf(pipeline)
-	if err == nil {
-		payload = make([]byte, size)
-		err = codec.Reverse(payload, disk)
+	disk := r.Bytes("tile", h.Persisted)
+	if r.Err() == nil && h.Size > uint64(len(disk))*maxRatio {
+		r.Failf("tile size", "%w: %d bytes out of %d filtered bytes", ErrCorrupt, h.Size, len(disk))
 	}
-	if err != nil {
-		return nil, 0, filterErr(err, "generic tile/tile", int64(r.Offset()-len(disk)), version)
+	if err := readErr(r, "generic tile", h.version); err != nil {
+		return nil, 0, err
+	}
+	payload = make([]byte, h.Size)
+	if err := h.Reverse(payload, disk); err != nil {
+		return nil, 0, err
 	}
 	return payload, r.Offset(), nil
 }

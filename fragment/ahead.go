@@ -28,7 +28,7 @@ func (r *Reader) Far() bool { return vfs.IsFar(r.fs, r.uri) }
 
 // Ahead tells which tiles of one kind of file will be read whole by Chunks, each as often as it is listed. On a backend far
 // away those that lie close together are then fetched by one read, when the first of them is. The field must have
-// been loaded. It is called before the reads begin.
+// been loaded. It is called before the reads begin. (Only near backends have lists in pages.)
 func (s *Files) Ahead(f *Field, kind format.FileKind, tiles []uint64) {
 	if !f.r.Far() {
 		return

@@ -101,6 +101,9 @@ func (f *Field) chunks(ctx context.Context, files *Files, tile uint64, kind form
 	if c.serve() {
 		return nil
 	}
+	if err := f.prepare(ctx, []uint64{tile}, kind); err != nil {
+		return err
+	}
 	off, n := f.places.Load().extent(kind, tile)
 	file, err := files.get(ctx, f, kind)
 	if err != nil {

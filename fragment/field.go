@@ -3,7 +3,6 @@ package fragment
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync/atomic"
 
 	"azulejo/datatype"
@@ -31,13 +30,6 @@ const (
 	varOffsetsPart  = "tile var offsets"
 	varSizesPart    = "tile var sizes"
 )
-
-// places says where the tiles of a field lie: positions in each of its files with the file's size behind the last one,
-// and the unfiltered sizes of var tiles. They were checked to rise and to lie in the files.
-type places struct {
-	files    [3][]uint64
-	varSizes []uint64
-}
 
 // Field returns the field of that name; false when the fragment's schema has none.
 func (r *Reader) Field(name string) (*Field, bool, error) {
@@ -164,41 +156,6 @@ func (r *Reader) fieldError(f *schema.Field, err error) error {
 // Reader returns the fragment that the field belongs to.
 func (f *Field) Reader() *Reader { return f.r }
 
-// Load fetches the positions of the field's tiles, which every read needs. Doing it before work is spread over
-// goroutines keeps them from doing it several times.
-func (f *Field) Load(ctx context.Context) error {
-	_, err := f.load(ctx)
-	return err
-}
-
-func (f *Field) load(ctx context.Context) (*places, error) {
-	if p := f.places.Load(); p != nil {
-		return p, nil
-	}
-	p := &places{}
-	parts := &f.r.footer.Parts
-	var err error
-	if p.files[format.FixedFile], err = f.tileOffsets(ctx, parts.TileOffsets, f.r.footer.FileSizes, tileOffsetsPart); err != nil {
-		return nil, err
-	}
-	if f.Var() {
-		if p.files[format.VarFile], err = f.tileOffsets(ctx, parts.VarOffsets, f.r.footer.VarSizes, varOffsetsPart); err != nil {
-			return nil, err
-		}
-		if p.varSizes, err = f.numbers(ctx, parts.VarSizes, varSizesPart); err != nil {
-			return nil, err
-		}
-	}
-	if f.Nullable {
-		p.files[format.ValidityFile], err = f.tileOffsets(ctx, parts.ValidityOffsets, f.r.footer.ValiditySizes, "tile validity offsets")
-		if err != nil {
-			return nil, err
-		}
-	}
-	f.places.CompareAndSwap(nil, p)
-	return f.places.Load(), nil
-}
-
 // numbers decodes a list of one number per tile.
 func (f *Field) numbers(ctx context.Context, positions []uint64, part string) ([]uint64, error) {
 	if f.r.oldest != nil {
@@ -225,36 +182,6 @@ func (f *Field) checkCount(list []uint64, part string) error {
 	}
 	return nil
 }
-
-// tileOffsets decodes tile positions and adds the file's size.
-func (f *Field) tileOffsets(ctx context.Context, positions, sizes []uint64, part string) ([]uint64, error) {
-	out, err := f.numbers(ctx, positions, part)
-	if err != nil {
-		return nil, err
-	}
-	if f.slot >= len(sizes) || sizes[f.slot] > math.MaxInt64 {
-		return nil, f.r.corrupt("field %q has no file size", f.Name)
-	}
-	end := sizes[f.slot]
-	last := uint64(0)
-	for i, off := range out {
-		if off < last || off > end {
-			return nil, f.r.corrupt("field %q: %s: tile %d begins at byte %d of %d", f.Name, part, i, off, end)
-		}
-		last = off
-	}
-	return append(out[:len(out):len(out)], end), nil
-}
-
-// extent returns the bytes of a file that a tile takes.
-func (p *places) extent(kind format.FileKind, tile uint64) (off, n uint64) {
-	list := p.files[kind]
-	return list[tile], list[tile+1] - list[tile]
-}
-
-// VarBytes returns the unfiltered size of the values of a var-sized field's tile, as the metadata claims it. The field
-// must have been loaded.
-func (f *Field) VarBytes(tile uint64) uint64 { return f.places.Load().varSizes[tile] }
 
 // uri returns the place of one of the field's data files.
 func (f *Field) uri(kind format.FileKind) string {

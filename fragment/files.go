@@ -76,9 +76,9 @@ func (f *Field) open(ctx context.Context, kind format.FileKind) (vfs.File, error
 	if err != nil {
 		return nil, err
 	}
-	if want := f.places.Load().files[kind]; uint64(file.Size()) != want[len(want)-1] {
+	if want := f.places.Load().files[kind].end; uint64(file.Size()) != want {
 		file.Close() // best effort: it was only opened
-		return nil, f.r.corrupt("file %s has %d bytes instead of %d", f.uri(kind), file.Size(), want[len(want)-1])
+		return nil, f.r.corrupt("file %s has %d bytes instead of %d", f.uri(kind), file.Size(), want)
 	}
 	return file, nil
 }

@@ -72,6 +72,9 @@ const readRun = 4 << 20
 // in the list; the tile is released when use returns, unless use set keep. Tiles that lie close together are fetched by
 // one read. The field must have been loaded.
 func (f *Field) Read(ctx context.Context, files *Files, tiles []uint64, parts Parts, use func(i int, t *Tile) (keep bool, err error)) error {
+	if err := f.prepare(ctx, tiles, f.kinds(parts)...); err != nil {
+		return err
+	}
 	for i := 0; i < len(tiles); {
 		if t := f.kept(files, tiles[i], parts); t != nil {
 			if _, err := use(i, t); err != nil {
@@ -93,6 +96,9 @@ func (f *Field) Read(ctx context.Context, files *Files, tiles []uint64, parts Pa
 func (f *Field) ReadTile(ctx context.Context, files *Files, tile uint64, parts Parts) (*Tile, error) {
 	if t := f.kept(files, tile, parts); t != nil {
 		return t, nil
+	}
+	if err := f.prepare(ctx, []uint64{tile}, f.kinds(parts)...); err != nil {
+		return nil, err
 	}
 	var out *Tile
 	err := f.readRun(ctx, files, []uint64{tile}, parts, 0, func(_ int, t *Tile) (bool, error) {
@@ -324,6 +330,9 @@ func (f *Field) ReadInto(ctx context.Context, files *Files, kind format.FileKind
 	codec, parts := f.fixed, Values
 	if kind == format.ValidityFile {
 		codec, parts = f.validity, Validity
+	}
+	if err := f.prepare(ctx, tiles, kind); err != nil {
+		return err
 	}
 	p := f.places.Load()
 	for i := 0; i < len(tiles); {
