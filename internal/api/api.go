@@ -205,7 +205,7 @@ func (a *API) messages(do answer) web.Handler {
 
 // message reads a request body that is one message.
 func (a *API) message(r *web.Request) ([]byte, error) {
-	if r.Method != http.MethodGet && r.Header.Get("Content-Type") == "application/json" {
+	if r.Header.Get("Content-Type") == "application/json" && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "") {
 		return nil, fmt.Errorf("%w: send rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
 	}
 	// Memory is taken by what the request says only as far as that is little.

@@ -123,6 +123,9 @@ func (s *Server) reply(w *recorder, r *Request, err error) int {
 		return w.status
 	}
 	s.logFailure(r, status, err)
+	if status == http.StatusMethodNotAllowed {
+		h.Set("Allow", strings.Join(s.route(r.Method, r.URL).allow, ", "))
+	}
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="azulejo"`)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,6 +43,9 @@ func (s *Server) route(method string, u *url.URL) match {
 		if op, _ := s.lookup(other, path); op != nil {
 			m.allow = append(m.allow, other)
 		}
+	}
+	if slices.Contains(m.allow, http.MethodGet) && !slices.Contains(m.allow, http.MethodHead) {
+		m.allow = append(m.allow, http.MethodHead)
 	}
 	return m
 }

@@ -32,6 +32,11 @@ func (s *Server) ServeHTTP(plain http.ResponseWriter, req *http.Request) {
 	defer s.finish(w, r, start)
 	setHeaders(w.Header(), r)
 	if m.op == nil {
+		if len(m.allow) > 0 && req.Method == http.MethodOptions {
+			w.Header().Set("Allow", strings.Join(m.allow, ", "))
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
 		if len(m.allow) > 0 {
 			s.reply(w, r, fmt.Errorf("%w: it answers to %s", errMethod, strings.Join(m.allow, ", ")))
 			return

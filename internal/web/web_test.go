@@ -333,6 +333,13 @@ func TestRouting(t *testing.T) {
 	if !strings.Contains(rec.Body.String(), "GET, POST") {
 		t.Errorf("405 does not name the methods: %s", rec.Body)
 	}
+	want := "GET, POST, HEAD"
+	if got := rec.Header().Get("Allow"); rec.Code != http.StatusMethodNotAllowed || got != want {
+		t.Errorf("405 is %d and allows %q, want %q", rec.Code, got, want)
+	}
+	if rec := w.do("OPTIONS", "/v1/arrays/ann/x", nil); rec.Code != http.StatusNoContent || rec.Header().Get("Allow") != want {
+		t.Errorf("OPTIONS is %d and allows %q", rec.Code, rec.Header().Get("Allow"))
+	}
 }
 
 // A real server and client: the path on the wire reaches the parameter intact.

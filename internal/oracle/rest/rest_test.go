@@ -16,6 +16,7 @@ func TestClientPrograms(t *testing.T) {
 	s := launch.Start(t, launch.Options{})
 	t.Run("maintenance", func(t *testing.T) { s.Script(t, "testdata/maintenance.py", 3*time.Minute) })
 	t.Run("groups", func(t *testing.T) { s.Script(t, "testdata/groups.py", 3*time.Minute) })
+	t.Run("routes", func(t *testing.T) { s.Script(t, "testdata/routes.py", 3*time.Minute) })
 	t.Run("writes", func(t *testing.T) { s.Script(t, "testdata/writes.py", 3*time.Minute) })
 }
 
