@@ -269,6 +269,9 @@ func newAttribute(rng *rand.Rand, name string, simple int) attribute {
 	}
 	if simple&plainFilters == 0 {
 		a.Filters = randomPipeline(rng, t, n == datatype.VarNum)
+		if a.Filters.Has(filter.FloatScale) {
+			a.Fill = randomValue(rng, t, n) // no whole number stands for the fill value that there is by itself
+		}
 	}
 	if simple&checkedFilters != 0 {
 		addChecksum(&a.Filters)

@@ -96,7 +96,13 @@ func (p *player) table(rng *rand.Rand) error {
 
 // noDates makes nulls of dates that are none, as Arrow does.
 func noDates(cell string) string {
-	return strings.ReplaceAll(" "+cell+" ", " 0000000000000080 ", " null ")
+	parts := strings.Split(cell, " ")
+	for i := range parts {
+		if parts[i] == "0000000000000080" {
+			parts[i] = "null"
+		}
+	}
+	return strings.Join(parts, " ")
 }
 
 // hasSeconds reports whether there are fields of seconds, which Parquet has as milliseconds.

@@ -164,4 +164,5 @@ def main():
     print(len(found), "schemas,", sum(x["accepted"] for x in found), "accepted")
 
 
-main()
+if __name__ == "__main__":
+    main()
