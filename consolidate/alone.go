@@ -5,13 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 
 	"azulejo/array"
 	"azulejo/vfs"
 )
 
 // ErrBusy is wrapped by the error of merging fragments that another consolidation replaces or has replaced meanwhile.
-// Nothing was changed; to be tried again later.
+// Nothing was changed; to be tried again later, or after Release when the other one is dead.
 var ErrBusy = errors.New("another consolidation is at work")
 
 // alone makes sure that the fragments chosen are replaced by nobody else. Of arrays that allow duplicates two merged
@@ -35,7 +36,8 @@ func (j *job) alone(ctx context.Context) error {
 		}
 		for _, h := range p.Hidden {
 			if chosen[vfs.Base(h)] {
-				return fmt.Errorf("consolidate %s: fragment %s: %w, announced by %s", j.a.URI, vfs.Base(h), ErrBusy, p.Path)
+				return fmt.Errorf("consolidate %s: fragment %s: %w, announced by %s since %s; if its process is dead, `azulejo array release` gives it up",
+					j.a.URI, vfs.Base(h), ErrBusy, p.Path, p.Since.UTC().Format(time.RFC3339))
 			}
 		}
 	}

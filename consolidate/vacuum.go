@@ -16,30 +16,45 @@ const abandonedAge = 24 * time.Hour
 // listRecovered lists the commits of an array after finishing what broke off: fragments that were committed without their
 // vacuum file get it, those that were given up long ago are removed.
 func listRecovered(ctx context.Context, fs vfs.FS, uri string) (*array.Commits, error) {
-	list, err := array.ListCommits(ctx, fs, uri)
-	if err != nil {
-		return nil, err
+	list, given, err := recovered(ctx, fs, uri, abandonedAge)
+	if err == nil && given != nil {
+		return array.ListCommits(ctx, fs, uri)
 	}
-	changed := false
+	return list, err
+}
+
+// recovered finishes announced consolidations that were committed, gives up those begun longer ago than an age, and
+// returns the commits from before and those consolidations.
+func recovered(ctx context.Context, fs vfs.FS, uri string, age time.Duration) (list *array.Commits, given []array.Pending, err error) {
+	if list, err = array.ListCommits(ctx, fs, uri); err != nil {
+		return nil, nil, err
+	}
 	for i := range list.Pending {
 		p := &list.Pending[i]
 		switch {
 		case list.IsCommitted(fragmentsFolder + "/" + p.Fragment):
 			err = p.Settle(ctx, fs, uri)
-		case time.Since(p.Since) > abandonedAge:
+		case time.Since(p.Since) >= age:
 			err = p.Drop(ctx, fs, uri)
 		default:
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, given, err
 		}
-		changed = true
+		given = append(given, *p)
 	}
-	if changed {
-		return array.ListCommits(ctx, fs, uri)
-	}
-	return list, nil
+	return list, given, nil
+}
+
+// Release gives up the consolidations of an array that were begun and not ended at least an age ago, 0 for all, and
+// returns them: for arrays that allow duplicates others wait for them (ErrBusy), up to a day when their process died. What
+// they wrote is removed; one that was committed all the same is finished. One that is given up while it still runs ends
+// with an error and changes nothing, unless it is about to commit: make sure that its process is dead. The error wraps
+// array.ErrNotFound when there is no array.
+func Release(ctx context.Context, fs vfs.FS, uri string, age time.Duration) ([]array.Pending, error) {
+	_, given, err := recovered(ctx, fs, vfs.Trim(uri), age)
+	return given, err
 }
 
 // dueFunc says of a file by its path relative to the array or group whether its time to be removed has come. It is asked

@@ -35,6 +35,7 @@ type arrayCommand struct {
 
 	Consolidate arrayConsolidate `cmd:"" help:"Merge fragments, commits or metadata of an array or group; old files stay until vacuum."`
 	Vacuum      arrayVacuum      `cmd:"" help:"Remove what consolidation replaced; whoever reads the old files meanwhile has to open again."`
+	Release     arrayRelease     `cmd:"" help:"Give up consolidations that were begun and not ended, which others wait for; run it when their process is dead."`
 	Compact     arrayCompact     `cmd:"" help:"Merge in an array or group what is worth it, and remove what was replaced longer ago than the grace time; to be run now and then."`
 	Plan        arrayPlan        `cmd:"" help:"Print groups of fragments that are worth merging, one a line, as consolidate --fragments takes them."`
 	Upgrade     arrayUpgrade     `cmd:"" help:"Give an array of an older format version a schema of the current one, so that it can be written to."`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"azulejo/array"
 	"azulejo/consolidate"
@@ -73,6 +74,25 @@ func (c *arrayVacuum) Run(ctx context.Context) error {
 		return err
 	}
 	return consolidate.Vacuum(ctx, fs, uri, mode)
+}
+
+type arrayRelease struct {
+	storeFlags
+	URI   string        `arg:"" name:"uri" help:"A directory or a URI of any store."`
+	Older time.Duration `default:"0s" help:"Only what was begun so long ago, such as 10m."`
+}
+
+// Run is called by the command line parser.
+func (c *arrayRelease) Run(ctx context.Context) error {
+	fs, uri, err := c.store(c.URI)
+	if err != nil {
+		return err
+	}
+	given, err := consolidate.Release(ctx, fs, uri, c.Older)
+	for _, p := range given {
+		fmt.Printf("released %d fragments from %s, begun %s\n", len(p.Hidden), p.Fragment, p.Since.UTC().Format(time.RFC3339))
+	}
+	return err
 }
 
 type arrayPlan struct {

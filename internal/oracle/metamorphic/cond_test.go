@@ -102,7 +102,7 @@ func (m *model) randomCond(rng *rand.Rand, depth int, forDelete bool) *cond {
 }
 
 // verdict says how a comparison with what is no value ends.
-type verdict struct{ null, missing bool }
+type verdict struct{ null, missing, nan bool }
 
 // holds evaluates the condition for a cell, negations at the comparisons.
 func (c *cond) holds(sp *spec, at point, values map[string]value, negated bool, special verdict) bool {
@@ -130,12 +130,21 @@ func (c *cond) holds(sp *spec, at point, values map[string]value, negated bool, 
 	case v.null:
 		return special.null
 	}
+	if isNaN(c.typ, v.bytes) {
+		// It differs from everything and is on no side of anything. A delete leaves what the opposite holds for.
+		equal, differs := c.op == condition.EQ, c.op == condition.NE
+		if negated {
+			equal, differs = differs, equal
+		}
+		return differs || special.nan && !equal
+	}
 	return compareOp(c.op, compareValues(c.typ, v.bytes, c.value)) != negated
 }
 
-// deletes reports whether a delete with the condition takes a version: null cells and those without the field always.
+// deletes reports whether a delete with the condition takes a version: null cells and those without the field always, those
+// that are no number but where it asks whether they are one.
 func (c *cond) deletes(sp *spec, v *version) bool {
-	return c.holds(sp, v.at, v.values, false, verdict{true, true})
+	return c.holds(sp, v.at, v.values, false, verdict{true, true, true})
 }
 
 func compareOp(op condition.Op, c int) bool {
@@ -153,6 +162,19 @@ func compareOp(op condition.Op, c int) bool {
 	default:
 		return c != 0
 	}
+}
+
+// isNaN reports whether a value is none that compares, such as fill values of numbers.
+func isNaN(t datatype.Type, v string) bool {
+	switch t.Info().Kind {
+	case datatype.KindFloat32:
+		x := datatype.View[float32]([]byte(v))[0]
+		return x != x
+	case datatype.KindFloat64:
+		x := datatype.View[float64]([]byte(v))[0]
+		return x != x
+	}
+	return false
 }
 
 func compareValues(t datatype.Type, a, b string) int {
