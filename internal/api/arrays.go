@@ -260,7 +260,10 @@ func (a *API) putMetadata(r *web.Request, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, arr.PutMetadata(r.Context(), entries, writeTime(at))
+	if err := arr.PutMetadata(r.Context(), entries, writeTime(at)); err != nil {
+		return nil, err
+	}
+	return nil, a.recognise(r.Context(), r.Grant, asset(r), entries)
 }
 
 func (a *API) nonEmptyDomain(r *web.Request, _ []byte) ([]byte, error) {

@@ -212,3 +212,22 @@ func (c *Catalog) SetArrayType(ctx context.Context, g access.Grant, a Asset, arr
 		return nil
 	})
 }
+
+// SetFile records what an array is as a file, for who has seen it in the array's own metadata: its file type and
+// properties. What people said it is (Update) stays, unless they said the same type.
+func (c *Catalog) SetFile(ctx context.Context, g access.Grant, a Asset, fileType string, properties map[string]string) error {
+	if err := g.Permits(g.Action(), a.ID); err != nil {
+		return err
+	}
+	text, _, err := encodeInfo(Info{FileType: fileType, FileProperties: properties})
+	if err != nil {
+		return err
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE assets SET file_type = ?1, file_properties = ?2 WHERE id = ?3 AND file_type IN ('', ?1)",
+			fileType, text, a.ID); err != nil {
+			return fmt.Errorf("asset: %w", err)
+		}
+		return nil
+	})
+}

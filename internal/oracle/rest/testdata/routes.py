@@ -1,4 +1,6 @@
 """The same work by the routes that older clients use: /v2 and /v1 for queries, and opening without a request of its own."""
+import json
+
 import numpy as np
 import rawquery
 import tiledb
@@ -77,4 +79,37 @@ class Routes(Scenario):
         raw.call("array_close", array)
 
 
-main([Routes])
+class Models(Scenario):
+    """The catalogue says what a model of machine learning is, as its metadata does; what people said stays."""
+
+    def info(self, name):
+        status, body = self.site.http("GET", f"/v1/arrays/{self.site.quoted(name)}/metadata")
+        assert status == 200, (status, body)
+        return json.loads(body)
+
+    def put(self, uri, ctx, **more):
+        with tiledb.open(uri, "w", ctx=ctx) as a:
+            for key, value in {"TILEDB_ML_MODEL_ML_FRAMEWORK": "SKLEARN", "TILEDB_ML_MODEL_PREVIEW": "é" * 5000, "accuracy": 0.5, **more}.items():
+                a.meta[key] = value
+
+    def run(self, ctx):
+        for name in ("model", "notebook"):
+            tiledb.from_numpy(self.site.uri(name), np.arange(4), ctx=ctx)
+        self.put(self.site.uri("model"), ctx)
+        got = self.info("model")
+        want = {"TILEDB_ML_MODEL_ML_FRAMEWORK": "SKLEARN", "TILEDB_ML_MODEL_PREVIEW": "é" * 2048}
+        assert (got["file_type"], got["file_properties"]) == ("ml_model", want), got
+        self.put(self.site.uri("model"), ctx, TILEDB_ML_MODEL_STAGE="PRODUCTION")
+        assert self.info("model")["file_properties"] == {**want, "TILEDB_ML_MODEL_STAGE": "PRODUCTION"}
+        self.site.http("PATCH", f"/v1/arrays/{self.site.quoted('notebook')}/metadata", {"file_type": "notebook"})
+        self.put(self.site.uri("notebook"), ctx)
+        assert self.info("notebook")["file_type"] == "notebook"
+
+    def steps(self):
+        client = self.site.client()
+        yield "ours/catalogue", lambda: self.run(client)
+
+
+Models.ways, Models.modes = ("ours",), ("server",)
+
+main([Routes, Models])
