@@ -42,7 +42,7 @@ const (
 
 // decodeConfig reads the entries of a message's configuration that a server may act upon and, separately, the cursor.
 func decodeConfig(p *place, message []byte, slot int64) (c Config, cursor string) {
-	c = Config{}
+	c = make(Config, len(kept))
 	err := settings(message, slot, func(key, value []byte) {
 		switch {
 		case string(key) == cursorKey:
