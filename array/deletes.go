@@ -62,6 +62,13 @@ func (c *commits) addFragment(d *directory, path string, l located) error {
 
 // sortFragments puts them in order and leaves one of each, with all its commits.
 func (c *commits) sortFragments() {
+	inOrder := true
+	for i := 1; i < len(c.fragments) && inOrder; i++ {
+		inOrder = c.fragments[i-1].file < c.fragments[i].file
+	}
+	if inOrder { // as listings are
+		return
+	}
 	slices.SortStableFunc(c.fragments, func(x, y located) int { return strings.Compare(x.file, y.file) })
 	kept := c.fragments[:0]
 	for _, l := range c.fragments {

@@ -306,7 +306,12 @@ func (d *directory) visible(ctx context.Context, all *commits, at Interval, dens
 			live = append(live, l)
 		}
 	}
-	slices.SortStableFunc(live, func(x, y located) int { return cmp.Compare(x.Start, y.Start) }) // they were sorted by name
+	slices.SortFunc(live, func(x, y located) int {
+		if c := cmp.Compare(x.Start, y.Start); c != 0 {
+			return c
+		}
+		return strings.Compare(x.file, y.file)
+	})
 	return live, vacuumed, nil
 }
 
