@@ -54,7 +54,7 @@ func TestColumnsAreChecked(t *testing.T) {
 		{func(w *Write, _ []Column) { w.Offsets.Extra = true }, `field "s": the last offset: 2 is not equal to the size of the data buffer: 4`},
 		{func(w *Write, _ []Column) { w.Offsets.Bits = 16 }, `offsets of 16 bits`},
 		{func(_ *Write, c []Column) { c[d].Data = datatype.Bytes([]int64{7, 100}) }, `coordinate 100 is out of domain bounds [0, 99] on dimension "d"`},
-		{func(_ *Write, c []Column) { c[d].Data = datatype.Bytes([]int64{7, 7}) }, `duplicate coordinates (7) are not allowed`},
+		{func(_ *Write, c []Column) { c[d].Data = datatype.Bytes([]int64{7, 7}) }, `Duplicate coordinates (7) are not allowed`},
 		{func(w *Write, _ []Column) { w.Layout = schema.RowMajor }, `writes to sparse arrays are unordered or in global order`},
 		{func(w *Write, _ []Column) { w.Layout = schema.GlobalOrder }, `coordinates (7) succeed (3) in the global order`},
 		{func(w *Write, _ []Column) { w.Subarray.Ranges = [][]schema.Range{nil} }, `writes to sparse arrays take no subarray`},

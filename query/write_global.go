@@ -311,7 +311,7 @@ func (o *globalOrder) checkSeam(dims []column, cells int, keep []int) ([]int, er
 	case !same || !o.query.DedupCoords && (o.schema.AllowsDups || !o.query.CheckDups):
 		return keep, nil
 	case !o.query.DedupCoords:
-		return nil, fmt.Errorf("%w: duplicate coordinates %s are not allowed", ErrInvalid, cellText(o.schema, dims, 0))
+		return nil, fmt.Errorf("%w: Duplicate coordinates %s are not allowed", ErrInvalid, cellText(o.schema, dims, 0))
 	}
 	if keep == nil {
 		keep = make([]int, cells)

@@ -229,8 +229,8 @@ func TestGlobalWriterRefuses(t *testing.T) {
 		want  string
 	}{
 		{at(4, 6), "coordinates (4) come before the last written coordinates in the global order"},
-		{at(5, 6), "duplicate coordinates (5) are not allowed"},
-		{at(6, 6), "duplicate coordinates (6) are not allowed"},
+		{at(5, 6), "Duplicate coordinates (5) are not allowed"},
+		{at(6, 6), "Duplicate coordinates (6) are not allowed"},
 		{at(7, 6), "coordinates (7) succeed (6) in the global order"},
 		{at(700), "coordinate 700 is out of domain bounds [0, 99] on dimension \"d\""},
 	} {

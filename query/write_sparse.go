@@ -106,7 +106,7 @@ func settleDups(s *schema.Array, w *Write, order *schema.Ordering, keys *schema.
 		dup := i > 0 && order.Compare(keys, at(i-1), keys, at(i)) == 0
 		switch {
 		case dup && !w.DedupCoords:
-			return nil, fmt.Errorf("%w: duplicate coordinates %s are not allowed", ErrInvalid, cellText(s, dims, at(i)))
+			return nil, fmt.Errorf("%w: Duplicate coordinates %s are not allowed", ErrInvalid, cellText(s, dims, at(i)))
 		case dup && kept == nil:
 			kept = make([]int, 0, keys.Len())
 			for j := range i {
