@@ -61,11 +61,14 @@ GLOBL zstdSteps<>(SB), RODATA|NOPTR, $16
 // the literal length, then those of the next states in the order literals, match, offset. AX has the 8 bytes shifted down by
 // one, so that bit Q-n is the lowest of n bits. All shifts take the lowest 6 bits of their counts and BZHI the lowest 8, which
 // is where entries have their bits; what is above does not matter. Nothing is kept of a sequence before it was found to be valid.
+// The last sequence, which has no next states, is never run: no 8 bytes are left then.
 //
+//	0(SP) end of the result  8(SP) end of the literals  16(SP) start of the result  24(SP) start of the bits
+//	48(SP) zstdRecent from number 1 on  112(SP) 4
 //	SI bits  R12 Q  BP tables  R9, R10, R11 states of literals, matches, offsets
-//	DI result  R8 literals  X3 recent offsets
+//	DI result  R8 literals  X3 recent offsets  X5 sequences done  X6 one
 //	R13 literal length  R15 match length  DX offset, then source of the match
-TEXT ·runSequences(SB), NOSPLIT, $40-8
+TEXT ·runSequences(SB), NOSPLIT, $120-8
 	MOVQ    s+0(FP), AX
 	MOVQ    0(AX), BX
 	MOVQ    BX, 16(SP)
@@ -90,9 +93,21 @@ TEXT ·runSequences(SB), NOSPLIT, $40-8
 	MOVQ    80(AX), R11
 	MOVQ    88(AX), R10
 	VMOVDQU 96(AX), X3
-	MOVQ    112(AX), BX
-	MOVQ    BX, 32(SP)
 	MOVQ    120(AX), BP
+	VPXOR   X5, X5, X5
+	MOVQ    $1, BX
+	VMOVQ   BX, X6
+	LEAQ    zstdRecent<>(SB), BX
+	VMOVDQU 16(BX), X0
+	VMOVDQU X0, 48(SP)
+	VMOVDQU 32(BX), X0
+	VMOVDQU X0, 64(SP)
+	VMOVDQU 48(BX), X0
+	VMOVDQU X0, 80(SP)
+	VMOVDQU 64(BX), X0
+	VMOVDQU X0, 96(SP)
+	MOVQ    $4, BX
+	MOVQ    BX, 112(SP)
 
 	PCALIGN $64
 
@@ -123,12 +138,10 @@ next:
 	MOVQ    R14, BX
 	CMPQ    R13, $1
 	ADCQ    $0, BX
-	MOVL    $4, CX
-	CMPQ    BX, CX
-	CMOVQHI CX, BX
+	CMPQ    BX, $4
+	CMOVQCC 112(SP), BX
 	SHLL    $4, BX
-	LEAQ    zstdRecent<>(SB), CX
-	VPSHUFB (CX)(BX*1), X3, X4
+	VPSHUFB 32(SP)(BX*1), X3, X4
 	VMOVD   X4, DX
 	CMPQ    BX, $64
 	ADCQ    $-1, DX
@@ -200,8 +213,7 @@ states:
 	SHRL $3, CX
 	LEAQ -7(SI)(CX*1), SI
 	ORL  $56, R12
-	DECQ 32(SP)
-	JEQ  done
+	VPADDQ X6, X5, X5
 	CMPQ SI, 24(SP)
 	JCC  next
 
@@ -220,8 +232,8 @@ done:
 	MOVQ    R11, 80(AX)
 	MOVQ    R10, 88(AX)
 	VMOVDQU X3, 96(AX)
-	MOVQ    32(SP), BX
-	MOVQ    BX, 112(AX)
+	VMOVQ   X5, BX
+	SUBQ    BX, 112(AX)
 	RET
 
 undo:

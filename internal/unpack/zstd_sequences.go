@@ -78,7 +78,8 @@ type seqRun struct {
 	ll, of, ml uint64
 	// recent are the last three offsets; the fourth is not used.
 	recent [4]uint32
-	// left is the number of sequences to run at most, 1 or more.
+	// left is the number of sequences but for the last one. Those that are run are taken away; it is below 0 for bits that
+	// do not end where they should, which are not counted while they are read.
 	left int
 	// entries is the first of the entries of the three tables.
 	entries *fseEntry
@@ -115,7 +116,10 @@ func (z *unzstder) sequences(end int, literals []byte, n int, src []byte) ([]byt
 			s.out, s.at, s.used, s.ll, s.of, s.ml, s.left = out, r.at, r.used, llState, ofState, mlState, n-1-i
 			s.recent = [4]uint32{uint32(recent[0]), uint32(recent[1]), uint32(recent[2])}
 			runSequences(s)
-			if s.left == n-1-i {
+			switch {
+			case s.left < 0:
+				return nil, fmt.Errorf("%w: more than %d sequences", errUnzstd, n)
+			case s.left == n-1-i:
 				runs--
 			}
 			i = n - 1 - s.left
