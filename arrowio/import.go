@@ -26,7 +26,7 @@ type Imported struct {
 // at one moment, at the end; until then the array is empty, and after an error there is none. progress, when not nil, is
 // called with the number of rows written so far. The error wraps ErrInvalid, array.ErrExists or those of query.Submit.
 func Import(ctx context.Context, fs vfs.FS, uri string, src *Source, plan *Plan, o Options, progress func(rows int64), opts ...array.Option) (Imported, error) {
-	if err := array.Create(ctx, fs, uri, plan.Schema); err != nil {
+	if err := array.Create(ctx, fs, uri, plan.Schema, opts...); err != nil {
 		return Imported{}, err
 	}
 	done, err := appendRows(ctx, fs, uri, src, o, 0, progress, opts)

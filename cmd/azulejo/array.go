@@ -44,6 +44,7 @@ type arrayCommand struct {
 // uriArg is the array that a command is about, and the time it is looked at.
 type uriArg struct {
 	storeFlags
+	keyFlag
 	URI string `arg:"" name:"uri" help:"A directory or a URI of any store."`
 	At  uint64 `help:"Open as of this time in milliseconds since 1970; now when absent."`
 }
@@ -61,7 +62,11 @@ func (a uriArg) open(ctx context.Context, opts ...array.Option) (*array.Array, e
 	if err != nil {
 		return nil, err
 	}
-	return array.Open(ctx, fs, uri, a.at(), opts...)
+	key, err := a.withKey()
+	if err != nil {
+		return nil, err
+	}
+	return array.Open(ctx, fs, uri, a.at(), append(opts, key)...)
 }
 
 type arraySchema struct {
@@ -194,7 +199,11 @@ func (c *arrayCheck) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	checked, err := array.Check(ctx, fs, uri, func(d array.Damage) { fmt.Println(d) })
+	key, err := c.withKey()
+	if err != nil {
+		return err
+	}
+	checked, err := array.Check(ctx, fs, uri, func(d array.Damage) { fmt.Println(d) }, key)
 	if err != nil {
 		return err
 	}

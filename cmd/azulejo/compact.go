@@ -11,6 +11,7 @@ import (
 // arrayCompact applies a policy once; its defaults are those of consolidate.DefaultPolicy.
 type arrayCompact struct {
 	storeFlags
+	keyFlag
 	URI          string        `arg:"" name:"uri" help:"A directory or a URI of any store."`
 	Grace        time.Duration `default:"1h" help:"How long replaced files stay for readers that have begun with them; counted from the first run that sees them."`
 	History      string        `default:"forever" help:"How far back the array must read as it always did, such as 720h; dense fragments and metadata are merged only when they are older."`
@@ -32,7 +33,11 @@ func (c *arrayCompact) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	policy := consolidate.Policy{Grace: c.Grace, History: history, Fragments: c.Fragments, Footers: c.Footers, Commits: c.Commits, Metadata: c.Metadata,
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	policy := consolidate.Policy{Key: key, Grace: c.Grace, History: history, Fragments: c.Fragments, Footers: c.Footers, Commits: c.Commits, Metadata: c.Metadata,
 		FragmentBytes: c.FragmentSize, MergeBytes: c.MergeSize}
 	done, err := policy.Apply(ctx, fs, uri)
 	if err == nil || done.Any() {

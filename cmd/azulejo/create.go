@@ -12,6 +12,7 @@ import (
 // arrayCreate makes an array from a schema document.
 type arrayCreate struct {
 	storeFlags
+	keyFlag
 	URI    string `arg:"" name:"uri" help:"Where to make the array."`
 	Schema string `arg:"" name:"schema" help:"A JSON document as 'array schema --json' prints; - reads standard input."`
 }
@@ -35,7 +36,11 @@ func (c *arrayCreate) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := array.Create(ctx, fs, uri, s); err != nil {
+	key, err := c.withKey()
+	if err != nil {
+		return err
+	}
+	if err := array.Create(ctx, fs, uri, s, key); err != nil {
 		return err
 	}
 	fmt.Printf("created %s: %d dimensions, %d attributes\n", c.URI, len(s.Domain.Dimensions), len(s.Attributes))

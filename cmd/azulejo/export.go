@@ -19,6 +19,7 @@ import (
 // arrayExport writes cells of an array to a file.
 type arrayExport struct {
 	storeFlags
+	keyFlag
 	URI       string `arg:"" name:"uri" help:"The array."`
 	File      string `arg:"" name:"file" help:"The file to write; - is standard output."`
 	At        uint64 `help:"Open as of this time in milliseconds since 1970; now when absent."`
@@ -47,7 +48,11 @@ func (c *arrayExport) Run(ctx context.Context) error {
 	if c.At != 0 {
 		at.End = c.At
 	}
-	arr, err := array.Open(ctx, fs, uri, at)
+	key, err := c.withKey()
+	if err != nil {
+		return err
+	}
+	arr, err := array.Open(ctx, fs, uri, at, key)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 // arrayImport makes an array of files, or appends them to one.
 type arrayImport struct {
 	storeFlags
+	keyFlag
 	Paths      []string `arg:"" name:"file" help:"Files of one format, and last the URI of the array."`
 	Format     string   `enum:",csv,parquet,arrow,stream,npy,npz" default:"" help:"csv, parquet, arrow, stream (Arrow), npy or npz; the file's name tells when absent."`
 	Sparse     bool     `help:"Make a sparse array; needs --index."`
@@ -49,10 +50,14 @@ func (c *arrayImport) Run(ctx context.Context) (err error) {
 	if o.Filters, err = parseFilters(c.Filters); err != nil {
 		return err
 	}
+	key, err := c.withKey()
+	if err != nil {
+		return err
+	}
 	in := &inputs{}
 	defer func() { err = errors.Join(err, in.close()) }()
 	if c.Append {
-		return c.append(ctx, fs, uri, target, in, files, o)
+		return c.append(ctx, fs, uri, target, in, files, o, key)
 	}
 	src, err := in.source(ctx, files, c.Format, c.Delimiter, c.Null, nil)
 	if err != nil {
@@ -71,7 +76,7 @@ func (c *arrayImport) Run(ctx context.Context) (err error) {
 	}
 	bar := newProgress("importing", plan.Rows)
 	defer bar.done()
-	done, err := arrowio.Import(ctx, fs, uri, src, plan, o, bar.at)
+	done, err := arrowio.Import(ctx, fs, uri, src, plan, o, bar.at, key)
 	if err != nil {
 		return notImported(err)
 	}
@@ -81,8 +86,8 @@ func (c *arrayImport) Run(ctx context.Context) (err error) {
 }
 
 // append adds the files to an array that exists.
-func (c *arrayImport) append(ctx context.Context, fs vfs.FS, uri, target string, in *inputs, files []string, o arrowio.Options) error {
-	a, err := array.Open(ctx, fs, uri, array.Latest(), array.SchemaOnly())
+func (c *arrayImport) append(ctx context.Context, fs vfs.FS, uri, target string, in *inputs, files []string, o arrowio.Options, key array.Option) error {
+	a, err := array.Open(ctx, fs, uri, array.Latest(), array.SchemaOnly(), key)
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (c *arrayImport) append(ctx context.Context, fs vfs.FS, uri, target string,
 	}
 	bar := newProgress("appending", 0)
 	defer bar.done()
-	done, err := arrowio.Append(ctx, fs, uri, src, o, bar.at)
+	done, err := arrowio.Append(ctx, fs, uri, src, o, bar.at, key)
 	if err != nil {
 		return notImported(err)
 	}

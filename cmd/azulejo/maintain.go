@@ -19,6 +19,7 @@ type modeFlag struct {
 
 type arrayConsolidate struct {
 	modeFlag
+	keyFlag
 	From            uint64   `help:"Merge only what was written at this time in milliseconds since 1970 or later."`
 	To              uint64   `help:"Merge only what was written up to this time; now when absent."`
 	Fragments       []string `help:"Merge these fragments, by name."`
@@ -41,7 +42,12 @@ func (c *arrayConsolidate) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
 	o := consolidate.Options{
+		Key:   key,
 		Names: c.Fragments, Steps: c.Steps, MinFragments: c.MinFragments, MaxFragments: c.MaxFragments, SizeRatio: c.SizeRatio,
 		Amplification: c.Amplification, MaxFragmentSize: c.MaxFragmentSize, Purge: c.Purge,
 	}
@@ -106,7 +112,11 @@ func (c *arrayPlan) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	groups, err := consolidate.Plan(ctx, fs, uri, c.Size, consolidate.Options{At: c.at()})
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	groups, err := consolidate.Plan(ctx, fs, uri, c.Size, consolidate.Options{At: c.at(), Key: key})
 	for _, names := range groups {
 		fmt.Println(strings.Join(names, ","))
 	}

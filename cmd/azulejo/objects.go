@@ -226,7 +226,11 @@ func (c *arrayInfo) array(ctx context.Context, w io.Writer) error {
 }
 
 func (c *arrayInfo) group(ctx context.Context, fs vfs.FS, uri string, w io.Writer) error {
-	g, err := group.Open(ctx, fs, uri, c.at())
+	key, err := c.key()
+	if err != nil {
+		return err
+	}
+	g, err := group.Open(ctx, fs, uri, c.at(), group.WithKey(key))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 type arrayUpgrade struct {
 	storeFlags
+	keyFlag
 	URI string `arg:"" name:"uri" help:"A directory or a URI of any store."`
 }
 
@@ -20,7 +21,11 @@ func (c *arrayUpgrade) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, err := array.Upgrade(ctx, fs, uri)
+	key, err := c.withKey()
+	if err != nil {
+		return err
+	}
+	from, err := array.Upgrade(ctx, fs, uri, key)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package stores
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"azulejo/array"
+	"azulejo/arrowio"
 	"azulejo/datatype"
 	"azulejo/format"
 	"azulejo/group"
@@ -80,6 +83,7 @@ func both(t *testing.T, fs vfs.FS, root string, settings map[string]string) {
 		}
 	}
 	writeOurs(t, fs, root+"/ours")
+	tables(t, fs, root+"/imported")
 	text, err := json.Marshal(settings)
 	if err != nil {
 		t.Fatal(err)
@@ -98,6 +102,62 @@ func both(t *testing.T, fs vfs.FS, root string, settings map[string]string) {
 
 // value is what cell i of our array holds.
 func value(i int) int64 { return int64(i) * 2654435761 % 1000003 }
+
+// tables imports files into an array of the store, appends others and exports all of it as one of each kind.
+func tables(t *testing.T, fs vfs.FS, uri string) {
+	t.Helper()
+	ctx := t.Context()
+	const rows = 30_000
+	part := func(from, to int) *arrowio.Source {
+		text := []byte("n,s\n")
+		for i := from; i < to; i++ {
+			text = fmt.Appendf(text, "%d,row %d\n", value(i), i)
+		}
+		src, err := arrowio.CSVSource(ctx, []arrowio.File{{Name: "part.csv", Data: bytes.NewReader(text), Size: int64(len(text))}}, arrowio.CSVOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return src
+	}
+	o := arrowio.Options{FullDomain: true, Portion: 500_000}
+	first := part(0, rows/2)
+	plan, err := arrowio.Infer(ctx, first, o)
+	if err == nil {
+		_, err = arrowio.Import(ctx, fs, uri, first, plan, o, nil)
+	}
+	if err == nil {
+		_, err = arrowio.Append(ctx, fs, uri, part(rows/2, rows), o, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	arr, err := array.Open(ctx, fs, uri, array.Latest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &query.Read{Layout: schema.RowMajor, Subarray: query.Subarray{Ranges: [][]schema.Range{arr.NonEmptyDomain()}}, Fields: []query.Want{{Name: "n"}, {Name: "s"}}}
+	for i := range q.Fields {
+		q.Fields[i].DataCap, q.Fields[i].OffsetsCap, q.Fields[i].ValidityCap = -1, -1, -1
+	}
+	table, err := arrowio.NewTable(ctx, arr, q, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parquet, csv bytes.Buffer
+	if n, err := arrowio.WriteParquet(ctx, table, &parquet, nil); n != rows || err != nil {
+		t.Errorf("%d rows exported to Parquet, error %v", n, err)
+	}
+	if n, err := arrowio.WriteCSV(ctx, table, &csv, ',', nil); n != rows || err != nil {
+		t.Errorf("%d rows exported to CSV, error %v", n, err)
+	}
+	lines := strings.Split(strings.TrimSpace(csv.String()), "\n")
+	if len(lines) != rows+1 || lines[0] != "n,s" || lines[rows] != fmt.Sprintf("%d,row %d", value(rows-1), rows-1) {
+		t.Errorf("%d lines of CSV, the last %q", len(lines), lines[len(lines)-1])
+	}
+	if _, err := arrowio.ParquetSource(ctx, arrowio.File{Name: "out", Data: bytes.NewReader(parquet.Bytes()), Size: int64(parquet.Len())}); err != nil {
+		t.Error(err)
+	}
+}
 
 func writeOurs(t *testing.T, fs vfs.FS, uri string) {
 	t.Helper()
@@ -183,7 +243,7 @@ func readTheirs(t *testing.T, fs vfs.FS, root string) {
 	if err := object.Walk(ctx, fs, root, func(o object.Object, _ int) error {
 		found = append(found, o.URI[len(root)+1:])
 		return nil
-	}); err != nil || strings.Join(found, " ") != "copies/deleted copies/dense-times copies/evolved copies/hilbert group moved ours theirs" {
+	}); err != nil || strings.Join(found, " ") != "copies/deleted copies/dense-times copies/evolved copies/hilbert group imported moved ours theirs" {
 		t.Errorf("found %q, %v", found, err)
 	}
 }

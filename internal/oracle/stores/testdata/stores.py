@@ -45,6 +45,12 @@ with tiledb.open(f"{root}/ours", ctx=ctx) as a:
     equal(a[:]["v"], want, "ours")
     assert a.meta["from"] == "azulejo"
 
+# A table that the engine imported into the store.
+with tiledb.open(f"{root}/imported", ctx=ctx) as a:
+    got = a[:30000]
+    equal(got["n"], (np.arange(30000, dtype=np.int64) * 2654435761) % 1000003, "imported")
+    assert got["s"][29999] in ("row 29999", b"row 29999"), got["s"][29999]
+
 # What the engine is to read: fragments, metadata, a schema change, a group.
 uri = f"{root}/theirs"
 dom = tiledb.Domain(tiledb.Dim("x", domain=(0, 9999), tile=100, dtype=np.int32))
