@@ -321,8 +321,8 @@ func (c *collector) assemble(ctx context.Context, columns []Column) error {
 	return err
 }
 
-// exactSize returns the cells of a read whose cells are all those of the planned tiles, in the order they are stored in;
-// false for other reads and for those that do not fit the capacities as a whole.
+// exactSize returns the cells of a read whose cells are all those of the planned tiles, each in one slab, in the order they
+// are stored in; false for other reads and for those that do not fit the capacities as a whole.
 func (r *reading) exactSize(plan *sparsePlan) (exactSize, bool) {
 	size := exactSize{data: make([]uint64, len(r.outs))}
 	for _, s := range plan.slabs {
@@ -332,7 +332,7 @@ func (r *reading) exactSize(plan *sparsePlan) (exactSize, bool) {
 		size.cellAt = append(size.cellAt, size.cells)
 		size.dataAt = append(size.dataAt, append([]uint64(nil), size.data...))
 		for _, t := range s.tiles {
-			if !t.full || !t.timely || t.touched() || r.cond != nil && t.verdict != condition.All {
+			if t.shared != nil || !t.full || !t.timely || t.touched() || r.cond != nil && t.verdict != condition.All {
 				return size, false
 			}
 			for i, o := range r.outs {

@@ -129,3 +129,36 @@ func TestKeepSpans(t *testing.T) {
 		}
 	}
 }
+
+// TestTilesOfSeveralSlabsComeOnce reads everything of two fragments that are apart, so that no cell hides another, in any
+// order into buffers that hold it all. Tiles that end within a row belong to two slabs.
+func TestTilesOfSeveralSlabsComeOnce(t *testing.T) {
+	ctx, fs := t.Context(), mem.New()
+	s := schema.New(schema.Sparse)
+	s.Capacity = 100000
+	s.Domain.Dimensions = []schema.Dimension{intDim("y", 0, 1<<31-1, 2048), intDim("x", 0, 1<<31-1, 2048)}
+	s.Attributes = []schema.Attribute{schema.NewAttribute("v", datatype.Int64, 1)}
+	check(t, array.Create(ctx, fs, "mem://a", s))
+	for _, rows := range [][2]int64{{0, 400}, {400, 700}} {
+		a, err := array.Open(ctx, fs, "mem://a", array.Latest(), array.ForWriting())
+		check(t, err)
+		var ys, xs, vs []int64
+		for y := rows[0]; y < rows[1]; y++ {
+			for x := range int64(765) {
+				ys, xs, vs = append(ys, y), append(xs, x), append(vs, y*10000+x)
+			}
+		}
+		_, err = Submit(ctx, a, &Write{Layout: schema.Unordered, Columns: []Column{{Name: "y", Data: datatype.Bytes(ys)}, {Name: "x", Data: datatype.Bytes(xs)},
+			{Name: "v", Data: datatype.Bytes(vs)}}})
+		check(t, err)
+	}
+	a, err := array.Open(ctx, fs, "mem://a", array.Latest())
+	check(t, err)
+	got, err := Run(ctx, a, &Read{Layout: schema.Unordered, Fields: []Want{{Name: "v", DataCap: -1}}})
+	check(t, err)
+	values := slices.Clone(datatype.View[int64](got.Columns[0].Data))
+	slices.Sort(values)
+	if n := len(slices.Compact(values)); got.Cells != 535500 || n != 535500 {
+		t.Errorf("%d cells, %d different ones, of 535500", got.Cells, n)
+	}
+}
