@@ -132,12 +132,13 @@ func serve(ctx context.Context, settings config.Config) error {
 	if err := os.MkdirAll(settings.Data, 0o700); err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	release, err := db.Lock(filepath.Join(settings.Data, "lock"))
+	source := databaseSource(settings)
+	release, err := db.Lock(filepath.Join(settings.Data, "lock"), db.IsPostgres(source))
 	if err != nil {
 		return fmt.Errorf("%s: %w", settings.Data, err)
 	}
 	defer release()
-	d, err := db.Open(ctx, databasePath(settings.Data))
+	d, err := db.Open(ctx, source)
 	if err != nil {
 		return err
 	}
@@ -187,7 +188,8 @@ func (s *server) wire(ctx context.Context) error {
 	files := s3face.New(s.store.accounts, s.vault)
 	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
 	s.web, err = web.New(web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
-		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}, table)
+		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage,
+		Context: s.store.db.Once}, table)
 	if err != nil {
 		return err
 	}
@@ -213,7 +215,16 @@ func sealKey(data string) ([]byte, error) {
 	}
 	key = make([]byte, sealBytes)
 	rand.Read(key)
-	return key, os.WriteFile(path, key, 0o600)
+	// Of several servers that start at once, the first one's key counts for all.
+	draft := filepath.Join(filepath.Dir(path), "seal-"+rand.Text())
+	if err := os.WriteFile(draft, key, 0o600); err != nil {
+		return nil, err
+	}
+	err = os.Link(draft, path)
+	if errors.Is(err, os.ErrExist) {
+		key, err = os.ReadFile(path)
+	}
+	return key, errors.Join(err, os.Remove(draft))
 }
 
 const sealBytes = 32
@@ -238,6 +249,11 @@ func (s *server) listen(ctx context.Context) error {
 	housekeeping.Go(func() {
 		s.store.tokens.Run(background, func(err error) { s.log.Error("token housekeeping", "error", err) })
 	})
+	if s.store.db.Shared() {
+		turns := time.NewTicker(recoverEvery)
+		defer turns.Stop()
+		housekeeping.Go(func() { s.keepRecovering(background, turns.C) })
+	}
 	if s.settings.Compact.On {
 		rounds := time.NewTicker(s.settings.Compact.Every)
 		defer rounds.Stop()
@@ -274,6 +290,23 @@ func (s *server) listen(ctx context.Context) error {
 		return errors.Join(stopped, err)
 	}
 	return stopped
+}
+
+// recoverEvery is how often one of several servers ends what another has left that crashed.
+const recoverEvery = 15 * time.Second
+
+// keepRecovering ends what crashed servers on the same database have left, at every turn until ctx ends.
+func (s *server) keepRecovering(ctx context.Context, turns <-chan time.Time) {
+	for {
+		select {
+		case <-turns:
+		case <-ctx.Done():
+			return
+		}
+		if err := s.vault.Recover(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			s.log.Error("ending what another server left", "error", err)
+		}
+	}
 }
 
 // demoTokenLife is how long the token in the demo's snippet works.

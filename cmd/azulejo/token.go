@@ -31,16 +31,16 @@ type store struct {
 
 // open opens the database of an existing data directory; the caller closes store.db.
 func (f dataFlag) open(ctx context.Context) (*store, error) {
-	path := databasePath(f.Data)
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("%s is not a data directory (no %s); name one with --data, or start 'azulejo serve' once to make it",
-			f.Data, filepath.Base(path))
-	}
-	settings, err := config.Load("", environment(), nil)
+	settings, err := config.Load("", environment(), map[string][]string{"data": {f.Data}})
 	if err != nil {
 		return nil, err
 	}
-	d, err := db.Open(ctx, path)
+	source := databaseSource(settings)
+	if _, err := os.Stat(source); err != nil && !db.IsPostgres(source) {
+		return nil, fmt.Errorf("%s is not a data directory (no %s); name one with --data, or start 'azulejo serve' once to make it",
+			f.Data, filepath.Base(source))
+	}
+	d, err := db.Open(ctx, source)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,13 @@ func newStore(d *db.DB, settings config.Config) *store {
 	return &store{db: d, accounts: account.New(d, time.Now, settings.PasswordHashers), tokens: token.New(d, time.Now, lives)}
 }
 
-// databasePath is where the metadata database of a data directory lies.
-func databasePath(data string) string { return filepath.Join(data, "azulejo.db") }
+// databaseSource is where the metadata database lies: a URL, or a file in the data directory.
+func databaseSource(settings config.Config) string {
+	if settings.Database != "" {
+		return settings.Database
+	}
+	return filepath.Join(settings.Data, "azulejo.db")
+}
 
 // environment returns the process's environment as a map.
 func environment() map[string]string {

@@ -72,7 +72,7 @@ type Accounts struct {
 // New returns the accounts in d. At most hashers password hashes are computed
 // at a time, each taking 19 MiB for its duration.
 func New(d *db.DB, now func() time.Time, hashers int) *Accounts {
-	return &Accounts{db: d, now: now, hasher: newHasher(hashers), seen: newRecent(now), namespaces: db.NewMemo[string, Namespace](now)}
+	return &Accounts{db: d, now: now, hasher: newHasher(hashers), seen: newRecent(now), namespaces: db.NewMemo[string, Namespace](d, now)}
 }
 
 // Create makes a user and its namespace. The error is of class ErrInvalid for a
@@ -173,7 +173,7 @@ func (a *Accounts) ByName(ctx context.Context, name string) (User, error) {
 // Namespace returns the namespace of the given name, whatever its case, or of
 // the given UUID, or an error of class ErrNotFound.
 func (a *Accounts) Namespace(ctx context.Context, name string) (Namespace, error) {
-	return a.namespaces.Get(name, func() (Namespace, error) { return a.namespace(ctx, name) })
+	return a.namespaces.Get(ctx, name, func() (Namespace, error) { return a.namespace(ctx, name) })
 }
 
 func (a *Accounts) namespace(ctx context.Context, name string) (Namespace, error) {

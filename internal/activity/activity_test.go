@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 )
 
 func TestRecordAndList(t *testing.T) {
 	ctx := context.Background()
-	d, err := db.Open(ctx, filepath.Join(t.TempDir(), "x.db"))
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(t.TempDir(), "x.db")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,7 +144,8 @@ func fillOpened(r *web.Request, arr *vault.Array, want *wire.ArrayOpen, answer *
 	if want.Type == wire.ReadQuery && want.WantsNonEmptyDomain() {
 		answer.NonEmptyDomain, answer.HasNonEmptyDomain = arr.NonEmptyDomain(), true
 	}
-	if want.WantsMetadata() {
+	// A client that opened an array to delete it would write its metadata again at the end, after it is gone.
+	if want.Type != wire.ModifyExclusive && want.WantsMetadata() {
 		if answer.Metadata, err = arr.Metadata(r.Context()); err != nil {
 			return err
 		}

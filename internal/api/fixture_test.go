@@ -17,6 +17,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/token"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
@@ -52,7 +53,7 @@ func newWorldIn(t testing.TB, dir, allowed string) *world {
 	ctx := context.Background()
 	allowed, err := filepath.EvalSymlinks(allowed)
 	must(t, err)
-	d, err := db.Open(ctx, filepath.Join(dir, "azulejo.db"))
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
 	must(t, err)
 	t.Cleanup(func() { d.Close() })
 	accounts := account.New(d, time.Now, 2)

@@ -21,7 +21,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"azulejo/internal/access"
@@ -122,10 +121,8 @@ type Catalog struct {
 
 	// assets remembers what Resolve found until an asset changes.
 	assets *db.Memo[string, Asset]
-
-	mu     sync.Mutex // guards the two below
-	owners []prefix   // what local answered last, nil for nothing
-	readAt time.Time
+	// owners remembers what local answered until a grant changes.
+	owners *db.Memo[struct{}, []prefix]
 }
 
 // Open returns the catalog in d. dataDir is the server's data directory, of
@@ -133,7 +130,7 @@ type Catalog struct {
 // from which the user admin may create and register. All of them are resolved
 // now, so they must exist; the storage directory is made.
 func Open(d *db.DB, now func() time.Time, dataDir string, allowed []string, admin string) (*Catalog, error) {
-	c := &Catalog{db: d, now: now, admin: admin, assets: db.NewMemo[string, Asset](now)}
+	c := &Catalog{db: d, now: now, admin: admin, assets: db.NewMemo[string, Asset](d, now), owners: db.NewMemo[struct{}, []prefix](d, now)}
 	var err error
 	if c.data, err = canonicalDir(dataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -207,7 +204,7 @@ func (c *Catalog) scan(row scanner) (Asset, error) {
 // storage URI. The error is ErrNotFound alike for what does not exist, what is
 // another namespace's, and what cannot be a reference at all.
 func (c *Catalog) Resolve(ctx context.Context, namespaceID, ref string) (Asset, error) {
-	return c.assets.Get(namespaceID+"/"+ref, func() (Asset, error) { return c.resolve(ctx, namespaceID, ref) })
+	return c.assets.Get(ctx, namespaceID+"/"+ref, func() (Asset, error) { return c.resolve(ctx, namespaceID, ref) })
 }
 
 // labelFolder is where in an array the arrays of its dimension labels lie. Clients open them by the address of the array
@@ -281,3 +278,12 @@ func (c *Catalog) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	defer c.assets.Forget()
 	return c.db.Update(ctx, fn)
 }
+
+// Exclude waits until no other server process works on the asset under Exclude
+// and returns the function that ends it.
+func (c *Catalog) Exclude(ctx context.Context, a Asset) (release func() error, err error) {
+	return c.db.Exclude(ctx, "asset "+a.ID)
+}
+
+// Shared reports whether other server processes may serve the same assets.
+func (c *Catalog) Shared() bool { return c.db.Shared() }

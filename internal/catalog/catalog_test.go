@@ -15,6 +15,7 @@ import (
 	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 )
 
 var ctx = context.Background()
@@ -45,7 +46,7 @@ func newWorld(t *testing.T) world {
 			t.Fatal(err)
 		}
 	}
-	if w.db, err = db.Open(ctx, filepath.Join(dir, "data", "azulejo.db")); err != nil {
+	if w.db, err = db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "data", "azulejo.db"))); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.db.Close() })
@@ -61,6 +62,22 @@ func newWorld(t *testing.T) world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// restart stands for a crash of the server and a new start.
+func (w *world) restart() {
+	w.t.Helper()
+	if err := w.db.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	var err error
+	if w.db, err = db.Open(ctx, dbtest.Source(w.t, w.path("data", "azulejo.db"))); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { w.db.Close() })
+	if w.Catalog, err = Open(w.db, func() time.Time { return *w.clock }, w.path("data"), []string{w.path("allowed")}, "admin"); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func (w world) path(parts ...string) string {
@@ -432,6 +449,7 @@ func TestRecover(t *testing.T) {
 	if list, n, err := w.List(ctx, Filter{NamespaceID: w.admin.NamespaceID}); err != nil || n != 0 {
 		t.Errorf("half-made assets are visible: %v, %v", list, err)
 	}
+	w.restart()
 	err := w.Recover(ctx, func(ctx context.Context, _ Kind, l Location) (bool, error) { return exists(ctx, l) },
 		func(ctx context.Context, _ Kind, l Location) error { return removeDir(ctx, l) })
 	if err != nil {

@@ -84,12 +84,13 @@ func (c *Catalog) Create(ctx context.Context, g access.Grant, n NewAsset, store 
 	}
 	after := context.WithoutCancel(ctx) // a client that hangs up must not leave a row behind
 	if err != nil {
-		return Asset{}, errors.Join(err, c.abandon(after, d, loc))
+		return Asset{}, errors.Join(err, begun(c.abandon(after, d, loc)))
 	}
-	if err := c.setState(after, d.id, "live"); err != nil {
-		return Asset{}, err
+	if err := c.appear(after, d.id); err != nil {
+		return Asset{}, begun(err)
 	}
-	return c.byID(after, d.id)
+	a, err := c.byID(after, d.id)
+	return a, begun(err)
 }
 
 // Register gives an array or group that is already in storage a row. The grant
@@ -163,6 +164,10 @@ func (c *Catalog) draft(ctx context.Context, namespaceID string, n NewAsset) (dr
 // that moment: the path is free, not inside an array, and an array not around
 // another asset; the name is free or gets a suffix.
 func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state string) error {
+	maker, err := c.db.Maker(ctx)
+	if err != nil {
+		return fmt.Errorf("new asset: %w", err)
+	}
 	return c.update(ctx, func(tx *sql.Tx) error {
 		if err := checkPlace(ctx, tx, *d); err != nil {
 			return err
@@ -176,11 +181,11 @@ func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state s
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO assets (id, namespace_id, kind, name, root, path, state, fresh, created_by, created_at,
-			array_type, file_type, file_properties, description, logo, tags, license_id, license_text, credentials_name, read_only)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			array_type, file_type, file_properties, description, logo, tags, license_id, license_text, credentials_name, read_only, maker)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			d.id, g.Object().ID, string(d.Kind), d.Name, d.root, d.path, state, d.fresh, g.Subject().Namespace, c.now().Unix(),
 			d.ArrayType, d.Info.FileType, properties, d.Info.Description, d.Info.Logo, tags, d.Info.LicenseID, d.Info.LicenseText,
-			d.Info.CredentialsName, d.Info.ReadOnly)
+			d.Info.CredentialsName, d.Info.ReadOnly, maker)
 		if db.IsTaken(err) {
 			return fmt.Errorf("%s %q %w", d.Kind, d.Name, ErrExists)
 		}
@@ -246,9 +251,28 @@ func (c *Catalog) abandon(ctx context.Context, d draft, loc Location) error {
 	return c.drop(ctx, d.id)
 }
 
-func (c *Catalog) setState(ctx context.Context, id, state string) error {
+// appear makes a pending row visible.
+func (c *Catalog) appear(ctx context.Context, id string) error {
 	return c.update(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE assets SET state = ? WHERE id = ?", state, id); err != nil {
+		res, err := tx.ExecContext(ctx, "UPDATE assets SET state = 'live' WHERE id = ? AND state = 'pending'", id)
+		if err != nil {
+			return fmt.Errorf("asset: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(errors.New("asset: another server took this one for dead and undid the creation; ask again"), err)
+		}
+		return nil
+	})
+}
+
+// vanish makes a row invisible; its deletion has begun.
+func (c *Catalog) vanish(ctx context.Context, id string) error {
+	maker, err := c.db.Maker(ctx)
+	if err != nil {
+		return fmt.Errorf("asset: %w", err)
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE assets SET state = 'deleting', maker = ? WHERE id = ?", maker, id); err != nil {
 			return fmt.Errorf("asset: %w", err)
 		}
 		return nil
@@ -271,22 +295,40 @@ func (c *Catalog) byID(ctx context.Context, id string) (Asset, error) {
 // interrupted is a row that a crash left on its way in or out.
 type interrupted struct {
 	id, state, root, path string
+	maker                 string
 	kind                  Kind
 	fresh                 bool
 }
 
-// Recover ends the creations and deletions that a crash interrupted. Only the
-// one server of the data directory calls it, before it serves. A creation in
+// Recover ends the creations and deletions that a crash interrupted: those of
+// server processes that no longer run. The one server of a data directory calls
+// it before it serves; several call it then and again. A creation in
 // the default storage is undone, so that the client can ask again; elsewhere it
 // is completed if the asset is there (exists) and was not before, else
 // forgotten. Deletions are carried on with remove.
 func (c *Catalog) Recover(ctx context.Context, exists func(context.Context, Kind, Location) (bool, error),
+	remove func(context.Context, Kind, Location) error) error {
+	release, err := c.db.Exclude(ctx, "recovery")
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.recover(ctx, exists, remove), release())
+}
+
+func (c *Catalog) recover(ctx context.Context, exists func(context.Context, Kind, Location) (bool, error),
 	remove func(context.Context, Kind, Location) error) error {
 	list, err := c.interrupted(ctx)
 	if err != nil {
 		return err
 	}
 	for _, r := range list {
+		alive, err := c.db.Alive(ctx, r.maker)
+		if err != nil {
+			return fmt.Errorf("recovery of asset %s: %w", r.id, err)
+		}
+		if alive {
+			continue
+		}
 		loc := Location{c.absolute(r.root, r.path)}
 		switch {
 		case r.state == "deleting":
@@ -296,7 +338,7 @@ func (c *Catalog) Recover(ctx context.Context, exists func(context.Context, Kind
 		default:
 			var there bool
 			if there, err = exists(ctx, r.kind, loc); err == nil && there && r.fresh {
-				err = c.setState(ctx, r.id, "live")
+				err = c.appear(ctx, r.id)
 			} else if err == nil {
 				err = c.drop(ctx, r.id)
 			}
@@ -309,7 +351,7 @@ func (c *Catalog) Recover(ctx context.Context, exists func(context.Context, Kind
 }
 
 func (c *Catalog) interrupted(ctx context.Context) ([]interrupted, error) {
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, state, kind, root, path, fresh FROM assets WHERE state <> 'live'")
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, state, kind, root, path, fresh, maker FROM assets WHERE state <> 'live'")
 	if err != nil {
 		return nil, fmt.Errorf("assets: %w", err)
 	}
@@ -317,7 +359,7 @@ func (c *Catalog) interrupted(ctx context.Context) ([]interrupted, error) {
 	var list []interrupted
 	for rows.Next() {
 		var r interrupted
-		if err := rows.Scan(&r.id, &r.state, &r.kind, &r.root, &r.path, &r.fresh); err != nil {
+		if err := rows.Scan(&r.id, &r.state, &r.kind, &r.root, &r.path, &r.fresh, &r.maker); err != nil {
 			return nil, fmt.Errorf("assets: %w", err)
 		}
 		list = append(list, r)
@@ -335,7 +377,7 @@ func (c *Catalog) Deregister(ctx context.Context, g access.Grant, a Asset) error
 
 // Delete takes the asset out of the catalog and out of storage: it is no longer
 // visible from the first moment on, then remove removes what is stored, then
-// its row goes. Should remove fail, Recover carries on at the next start.
+// its row goes. Should remove fail, Recover carries on once this process has ended.
 func (c *Catalog) Delete(ctx context.Context, g access.Grant, a Asset, remove func(context.Context, Location) error) error {
 	if err := permitsEither(g, a, access.ArrayDelete, access.GroupDelete); err != nil {
 		return err
@@ -348,10 +390,19 @@ func (c *Catalog) Delete(ctx context.Context, g access.Grant, a Asset, remove fu
 		return err
 	}
 	after := context.WithoutCancel(ctx)
-	if err := c.setState(after, a.ID, "deleting"); err != nil {
+	if err := c.vanish(after, a.ID); err != nil {
 		return err
 	}
-	return c.finishDelete(after, a.ID, loc, remove)
+	return begun(c.finishDelete(after, a.ID, loc, remove))
+}
+
+// begun returns an error that came after the first change: whatever it says of the database, to ask again would meet what
+// was already done.
+func begun(err error) error {
+	if errors.Is(err, db.ErrUnavailable) {
+		return fmt.Errorf("left to recovery: %v", err)
+	}
+	return err
 }
 
 func (c *Catalog) finishDelete(ctx context.Context, id string, loc Location, remove func(context.Context, Location) error) error {

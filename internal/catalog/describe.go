@@ -160,7 +160,8 @@ func (f Filter) where() (string, []any) {
 	}
 	if f.Search != "" {
 		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(f.Search) + "%"
-		add(`(a.name LIKE ? ESCAPE '\' OR a.description LIKE ? ESCAPE '\' OR n.name LIKE ? ESCAPE '\')`, like, like, like)
+		add(`(lower(a.name) LIKE lower(?) ESCAPE '\' OR lower(a.description) LIKE lower(?) ESCAPE '\' OR lower(n.name) LIKE lower(?) ESCAPE '\')`,
+			like, like, like)
 	}
 	for _, tag := range f.Tags {
 		add("EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?)", tag)

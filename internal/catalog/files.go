@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -155,7 +156,7 @@ type keyed struct {
 	key string
 }
 
-// named returns the assets that a key or a beginning of it names, the longest name first.
+// named returns the assets that a key or a beginning of it names, the longest such beginning first.
 func (c *Catalog) named(ctx context.Context, namespaceID, key string) ([]keyed, error) {
 	names := prefixes(key)
 	id := ""
@@ -167,7 +168,7 @@ func (c *Catalog) named(ctx context.Context, namespaceID, key string) ([]keyed, 
 		args = append(args, n)
 	}
 	list, err := c.query(ctx, " WHERE a.namespace_id = ? AND a.state = 'live' AND (a.id = ? OR a.name IN (?"+strings.Repeat(", ?", len(names)-1)+
-		")) ORDER BY length(CAST(a.name AS BLOB)) DESC", args...)
+		"))", args...)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +179,7 @@ func (c *Catalog) named(ctx context.Context, namespaceID, key string) ([]keyed, 
 			found[i].key = names[0]
 		}
 	}
+	slices.SortFunc(found, func(a, b keyed) int { return len(b.key) - len(a.key) })
 	return found, nil
 }
 
@@ -201,7 +203,7 @@ func (c *Catalog) around(ctx context.Context, namespaceID, path string) (Asset, 
 		args = append(args, p)
 	}
 	list, err := c.query(ctx, " WHERE a.namespace_id = ? AND a.state = 'live' AND a.root = ? AND a.path IN (?"+strings.Repeat(", ?", len(up)-1)+
-		") ORDER BY length(CAST(a.path AS BLOB)) DESC LIMIT 1", args...)
+		") ORDER BY a.path DESC LIMIT 1", args...)
 	if err != nil || len(list) == 0 {
 		return Asset{}, err
 	}
@@ -228,20 +230,9 @@ func (c *Catalog) query(ctx context.Context, where string, args ...any) ([]Asset
 
 // Named returns the assets of a namespace whose names begin with a prefix, in the order of names as bytes.
 func (c *Catalog) Named(ctx context.Context, namespaceID, prefix string) ([]Asset, error) {
-	where, args := " WHERE a.namespace_id = ? AND a.state = 'live' AND a.name >= ?", []any{namespaceID, prefix}
-	if end := successor(prefix); end != "" {
-		where, args = where+" AND a.name < ?", append(args, end)
-	}
-	return c.query(ctx, where+" ORDER BY a.name", args...)
-}
-
-// successor returns the smallest text behind all that begin with prefix, or "" if there is none. A prefix is UTF-8, so its
-// last byte is never the greatest one.
-func successor(prefix string) string {
-	if prefix == "" {
-		return ""
-	}
-	return prefix[:len(prefix)-1] + string([]byte{prefix[len(prefix)-1] + 1})
+	// No name holds the greatest character, which is not printable.
+	return c.query(ctx, " WHERE a.namespace_id = ? AND a.state = 'live' AND a.name >= ? AND a.name < ? ORDER BY a.name",
+		namespaceID, prefix, prefix+string(unicode.MaxRune))
 }
 
 // Inside returns the assets that are stored within another asset's directory, by their path below it.
@@ -354,7 +345,8 @@ func (c *Catalog) Forsake(ctx context.Context, g access.Grant, a Asset) error {
 	if err := g.Permits(access.FileDelete, a.ID); err != nil {
 		return err
 	}
-	return c.update(context.WithoutCancel(ctx), func(tx *sql.Tx) error {
+	ctx = context.WithoutCancel(ctx)
+	return c.update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "DELETE FROM assets WHERE id = ? AND state = 'live'", a.ID)
 		return err
 	})

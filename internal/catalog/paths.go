@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"azulejo/internal/db"
 )
@@ -74,11 +73,10 @@ func (c *Catalog) local(ctx context.Context) ([]prefix, error) {
 	if len(c.allowed) == 0 {
 		return []prefix{{c.data, ""}}, nil
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if age := c.now().Sub(c.readAt); c.owners != nil && age >= 0 && age < time.Second {
-		return c.owners, nil
-	}
+	return c.owners.Get(ctx, struct{}{}, func() ([]prefix, error) { return c.readLocal(ctx) })
+}
+
+func (c *Catalog) readLocal(ctx context.Context) ([]prefix, error) {
 	var admin string
 	err := c.db.Read().QueryRowContext(ctx, "SELECT id FROM namespaces WHERE name_key = ?", strings.ToLower(c.admin)).Scan(&admin)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
@@ -97,17 +95,11 @@ func (c *Catalog) local(ctx context.Context) ([]prefix, error) {
 			owners[g.Path] = g.NamespaceID
 		}
 	}
-	c.owners, c.readAt = nil, c.now()
+	var list []prefix
 	for dir, owner := range owners {
-		c.owners = append(c.owners, prefix{dir, owner})
+		list = append(list, prefix{dir, owner})
 	}
-	return c.owners, nil
-}
-
-func (c *Catalog) forgetOwners() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.owners = nil
+	return list, nil
 }
 
 func (c *Catalog) inAllowed(path string) bool {
@@ -191,7 +183,7 @@ func (c *Catalog) GrantPath(ctx context.Context, namespaceID, dir string) error 
 	if err != nil || !c.inAllowed(resolved) || within(resolved, c.data) || within(c.data, resolved) {
 		return fmt.Errorf("%w: %s is not a directory below an allowed path", ErrInvalid, dir)
 	}
-	defer c.forgetOwners()
+	defer c.owners.Forget()
 	return c.db.Update(ctx, func(tx *sql.Tx) error {
 		var n int
 		err := tx.QueryRowContext(ctx, `SELECT count(*) FROM assets WHERE root = 'local' AND namespace_id <> ?1 AND
@@ -214,7 +206,7 @@ func (c *Catalog) GrantPath(ctx context.Context, namespaceID, dir string) error 
 // RevokePath takes a granted directory back; assets registered there can no
 // longer be opened. The error is of class ErrNotFound if it was not granted.
 func (c *Catalog) RevokePath(ctx context.Context, dir string) error {
-	defer c.forgetOwners()
+	defer c.owners.Forget()
 	return c.db.Update(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, "DELETE FROM storage_grants WHERE path = ?", filepath.Clean(dir))
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 // not usable.
 type Config struct {
 	Data         string   // directory of the database, the keys and the default storage
+	Database     string   // URL of a PostgreSQL database, empty for a SQLite file in Data
 	Listen       string   // host:port to serve on; port 0 picks a free one
 	TLSCert      string   // file with the PEM certificate chain, empty for plain HTTP
 	TLSKey       string   // file with the PEM private key of TLSCert
@@ -78,6 +79,8 @@ const (
 var settings = []Setting{
 	{Key: "data", Default: "./azulejo-data", Help: "directory of the database, the keys and the default storage",
 		set: text(func(c *Config) *string { return &c.Data })},
+	{Key: "database", Secret: true, Help: "postgres:// URL of the metadata database, which several servers may share; without it a SQLite file in the data directory",
+		set: text(func(c *Config) *string { return &c.Database })},
 	{Key: "listen", Default: "127.0.0.1:8080", Help: "host:port to serve on; port 0 picks a free one",
 		set: text(func(c *Config) *string { return &c.Listen })},
 	{Key: "tls-cert", Help: "file with the PEM certificate chain",

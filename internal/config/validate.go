@@ -22,6 +22,8 @@ func (c Config) Validate() error {
 		}
 	}
 	wrong(c.Data != "", "data: name a directory")
+	wrong(c.Database == "" || strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://"),
+		"database: not a URL of the form postgres://user:password@host:port/database")
 	c.validateListen(wrong)
 	for _, p := range c.AllowPaths {
 		wrong(p != "", "allow-path: name a directory")

@@ -15,6 +15,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
@@ -30,7 +31,7 @@ type browser struct {
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
-	d, err := db.Open(ctx, filepath.Join(dir, "azulejo.db"))
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,18 @@
-// Package db opens the server's SQLite database: one connection that writes,
-// a few that read, and numbered migrations that only go forward.
+// Package db opens the server's metadata database, a SQLite file or a PostgreSQL
+// database, and brings it up to date by numbered migrations that only go forward.
 //
-// Write-ahead log with synchronous=FULL: once Update returns nil, its changes
-// survive a crash of the process and of the machine. All writers of a process
-// pass through one connection, so they queue in Go and never meet SQLITE_BUSY
-// from each other; another process (the command line beside a running server)
-// is waited for up to the busy timeout.
+// Once Update returns nil, its changes survive a crash of the process and of the
+// machine. Writers follow one another in both: in SQLite through the one
+// connection that writes, in PostgreSQL through a lock that every Update holds.
+// So a check made inside an Update holds until it commits.
+//
+// SQLite serves one server process, and command line tools beside it, which are
+// waited for up to the busy timeout. PostgreSQL serves any number of server
+// processes over one storage: see Makers and Exclude for what they must not do
+// at once, and Memo for what they may remember.
+//
+// Statements are written for SQLite, with the placeholders ? and ?1; what both
+// understand is used, and package dbtest runs tests against both.
 //
 // A Tx of Update must not outlive its function, and nothing slow (hashing,
 // storage) belongs inside one.
@@ -14,16 +21,11 @@ package db
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strconv"
+	"strings"
 	"time"
-
-	"modernc.org/sqlite" // also registers the driver "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // Error classes.
@@ -32,12 +34,19 @@ var (
 	ErrTooNew = errors.New("database was written by a newer azulejo")
 	// ErrInUse means that another server process serves the same directory.
 	ErrInUse = errors.New("data directory is in use by another server")
+	// ErrUnavailable means that the PostgreSQL server cannot be reached now;
+	// nothing was changed.
+	ErrUnavailable = errors.New("the metadata database cannot be reached")
+	// ErrText is a text that cannot be kept: it is not UTF-8 or has a zero byte.
+	ErrText = errors.New("text that cannot be kept")
 )
 
 // DB is the open database. It is safe for concurrent use.
 type DB struct {
-	write *sql.DB // exactly one connection
+	write *sql.DB // of SQLite exactly one connection
 	read  *reader // read-only connections
+	// shared is what several server processes agree by; nil in SQLite.
+	shared *shared
 }
 
 // Querier is what a query needs: a Tx, or the pool of readers.
@@ -51,45 +60,21 @@ const (
 	readers     = 4
 )
 
-// Open opens or creates the database file at path, which only its owner may
-// read, and migrates it. An error is of class ErrTooNew if a newer program
-// wrote it.
-func Open(ctx context.Context, path string) (*DB, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("database directory: %w", err)
+// Open opens the database at source and migrates it: a URL postgres://… of a
+// database that exists, or the path of a SQLite file, which is created if there
+// is none and which only its owner may read. An error is of class ErrTooNew if a
+// newer program wrote it, and ErrUnavailable if there is no such PostgreSQL
+// server. No error holds the URL's password.
+func Open(ctx context.Context, source string) (*DB, error) {
+	if IsPostgres(source) {
+		return openPostgres(ctx, source)
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
-	}
-	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("database: %w", err)
-	}
-	d := &DB{}
-	if d.write, err = sql.Open("sqlite", dsn(path, "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)")); err != nil {
-		return nil, fmt.Errorf("database: %w", err)
-	}
-	d.write.SetMaxOpenConns(1)
-	if err := migrate(ctx, d.write, migrations()); err != nil {
-		return nil, errors.Join(err, d.write.Close())
-	}
-	pool, err := sql.Open("sqlite", dsn(path, "query_only(1)"))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("database: %w", err), d.write.Close())
-	}
-	pool.SetMaxOpenConns(readers)
-	pool.SetMaxIdleConns(readers)
-	d.read = newReader(pool)
-	return d, nil
+	return openSQLite(ctx, source)
 }
 
-func dsn(path string, pragmas ...string) string {
-	q := url.Values{"_txlock": {"immediate"}}
-	q.Add("_pragma", "busy_timeout("+strconv.FormatInt(busyTimeout.Milliseconds(), 10)+")")
-	for _, p := range pragmas {
-		q.Add("_pragma", p)
-	}
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+// IsPostgres reports whether a source of Open names a PostgreSQL database.
+func IsPostgres(source string) bool {
+	return strings.HasPrefix(source, "postgres://") || strings.HasPrefix(source, "postgresql://")
 }
 
 // Read returns the read-only side. Every query made through it sees all that
@@ -106,7 +91,14 @@ func (d *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	if err := fn(tx); err != nil {
+	run := fn
+	if d.shared != nil {
+		run = func(tx *sql.Tx) error { return inTurn(ctx, tx, fn) }
+	}
+	if err := run(tx); err != nil {
+		if errors.Is(err, driver.ErrBadConn) {
+			return fmt.Errorf("%w: the connection broke", ErrUnavailable)
+		}
 		if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
 			return errors.Join(err, back)
 		}
@@ -119,13 +111,13 @@ func (d *DB) Update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 }
 
 // Close closes both sides; no transaction may be running.
-func (d *DB) Close() error { return errors.Join(d.read.Close(), d.write.Close()) }
+func (d *DB) Close() error {
+	var err error
+	if d.shared != nil {
+		err = d.shared.close()
+	}
+	return errors.Join(err, d.read.Close(), d.write.Close())
+}
 
 // IsTaken reports whether err is a broken UNIQUE or PRIMARY KEY rule.
-func IsTaken(err error) bool {
-	var e *sqlite.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	return e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE || e.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
-}
+func IsTaken(err error) bool { return takenInSQLite(err) || takenInPostgres(err) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -122,9 +123,9 @@ func TestRefusesNewerDatabase(t *testing.T) {
 
 func TestBrokenMigrationChangesNothing(t *testing.T) {
 	ctx, d := context.Background(), open(t, filepath.Join(t.TempDir(), "x.db"))
-	last := len(migrations())
-	list := append(migrations(), migration{last + 1, "good", "CREATE TABLE t (x)"}, migration{last + 2, "bad", "CREATE TABLE"})
-	if err := migrate(ctx, d.write, list); err == nil {
+	last := len(migrations("sqlite"))
+	list := append(migrations("sqlite"), migration{last + 1, "good", "CREATE TABLE t (x)"}, migration{last + 2, "bad", "CREATE TABLE"})
+	if err := migrate(ctx, d.write, sqliteVersion, list); err == nil {
 		t.Fatal("no error")
 	}
 	var at, tables int
@@ -137,27 +138,41 @@ func TestBrokenMigrationChangesNothing(t *testing.T) {
 }
 
 func TestMigrationNumbers(t *testing.T) {
-	for i, m := range migrations() {
+	for i, m := range migrations("sqlite") {
 		if m.number != i+1 {
 			t.Errorf("%s is step %d", m.name, i+1)
 		}
+	}
+	names := func(list []migration) (names []string) {
+		for _, m := range list {
+			names = append(names, m.name)
+		}
+		return names
+	}
+	if s, p := names(migrations("sqlite")), names(migrations("postgres")); !slices.Equal(s, p) {
+		t.Errorf("steps for SQLite %v, for PostgreSQL %v", s, p)
 	}
 }
 
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "server.lock")
-	release, err := Lock(path)
-	if err != nil {
-		t.Fatal(err)
+	for _, shared := range []bool{false, true} {
+		release, err := Lock(path, shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Lock(path, false); !errors.Is(err, ErrInUse) {
+			t.Errorf("beside shared %v: %v", shared, err)
+		}
+		other, err := Lock(path, true)
+		if shared != (err == nil) || !shared && !errors.Is(err, ErrInUse) {
+			t.Errorf("shared beside shared %v: %v", shared, err)
+		}
+		if shared {
+			err = other()
+		}
+		if err := errors.Join(err, release()); shared && err != nil {
+			t.Fatal(err)
+		}
 	}
-	if _, err := Lock(path); !errors.Is(err, ErrInUse) {
-		t.Errorf("second lock: %v", err)
-	}
-	if err := release(); err != nil {
-		t.Fatal(err)
-	}
-	if release, err = Lock(path); err != nil {
-		t.Fatal(err)
-	}
-	release()
 }

@@ -9,17 +9,22 @@ import (
 	"syscall"
 )
 
-// Lock makes this process the only server of a data directory by an advisory
-// lock on the file path, which it creates. The lock ends with the process,
+// Lock makes this process a server of a data directory by an advisory lock on
+// the file path, which it creates: the only one, or with shared, for servers on
+// one PostgreSQL database, one of several. The lock ends with the process,
 // however it ends, or with release. The error is of class ErrInUse while
-// another process holds it. The command line tools do not take it: they may
-// write beside a running server.
-func Lock(path string) (release func() error, err error) {
+// another process holds it that does not share it. The command line tools do
+// not take it: they may write beside a running server.
+func Lock(path string, shared bool) (release func() error, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	how := syscall.LOCK_EX
+	if shared {
+		how = syscall.LOCK_SH
+	}
+	if err := syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			err = ErrInUse
 		}

@@ -1,21 +1,23 @@
 package db
 
 import (
+	"context"
 	"sync"
 	"time"
 )
 
 const (
-	// memoLife is how long a look-up is remembered at most, so that what another
-	// process writes is seen.
+	// memoLife is how long a look-up is remembered at most, so that what a command
+	// line tool writes beside a server on SQLite is seen.
 	memoLife = time.Second
 	// memoSize bounds the look-ups remembered at once.
 	memoSize = 4096
 )
 
-// Memo remembers the results of look-ups until something is written. It is safe
-// for concurrent use. Values are shared: nobody may modify them.
+// Memo remembers the results of look-ups until something is written, on
+// PostgreSQL by whichever process. It is safe for concurrent use. Values are shared: nobody may modify them.
 type Memo[K comparable, V any] struct {
+	db  *DB
 	now func() time.Time
 
 	mu sync.Mutex
@@ -27,21 +29,27 @@ type Memo[K comparable, V any] struct {
 type remembered[V any] struct {
 	value V
 	at    time.Time
+	stamp int64 // DB.Stamp before it was looked up
 }
 
-// NewMemo returns an empty memo. now is the clock.
-func NewMemo[K comparable, V any](now func() time.Time) *Memo[K, V] {
-	return &Memo[K, V]{now: now, known: map[K]remembered[V]{}}
+// NewMemo returns an empty memo of what is found in d. now is the clock.
+func NewMemo[K comparable, V any](d *DB, now func() time.Time) *Memo[K, V] {
+	return &Memo[K, V]{db: d, now: now, known: map[K]remembered[V]{}}
 }
 
 // Get returns what is remembered for k, or what find finds. Errors are not
 // remembered, nor is what was found while Forget was called.
-func (m *Memo[K, V]) Get(k K, find func() (V, error)) (V, error) {
+func (m *Memo[K, V]) Get(ctx context.Context, k K, find func() (V, error)) (V, error) {
+	stamp, err := m.db.Stamp(ctx)
+	if err != nil {
+		var none V
+		return none, err
+	}
 	m.mu.Lock()
 	r, ok := m.known[k]
 	writes := m.writes
 	m.mu.Unlock()
-	if ok && m.now().Sub(r.at) < memoLife {
+	if age := m.now().Sub(r.at); ok && r.stamp == stamp && age >= 0 && age < memoLife { // a clock may be set back
 		return r.value, nil
 	}
 	at := m.now()
@@ -55,7 +63,7 @@ func (m *Memo[K, V]) Get(k K, find func() (V, error)) (V, error) {
 		if len(m.known) >= memoSize {
 			clear(m.known)
 		}
-		m.known[k] = remembered[V]{v, at}
+		m.known[k] = remembered[V]{v, at, stamp}
 	}
 	return v, nil
 }

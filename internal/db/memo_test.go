@@ -8,9 +8,9 @@ import (
 
 func TestMemo(t *testing.T) {
 	clock, finds := time.Unix(1000, 0), 0
-	m := NewMemo[string, int](func() time.Time { return clock })
+	m := NewMemo[string, int](&DB{}, func() time.Time { return clock })
 	get := func() int {
-		v, err := m.Get("k", func() (int, error) { finds++; return finds, nil })
+		v, err := m.Get(t.Context(), "k", func() (int, error) { finds++; return finds, nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,7 +27,7 @@ func TestMemo(t *testing.T) {
 	if get() != 3 {
 		t.Error("remembered for too long")
 	}
-	v, err := m.Get("other", func() (int, error) {
+	v, err := m.Get(t.Context(), "other", func() (int, error) {
 		m.Forget() // a write while the look-up runs
 		return 7, nil
 	})
@@ -35,11 +35,11 @@ func TestMemo(t *testing.T) {
 		t.Errorf("found %d, %v; %d remembered", v, err, len(m.known))
 	}
 	boom := errors.New("boom")
-	if _, err := m.Get("bad", func() (int, error) { return 0, boom }); err != boom || len(m.known) != 0 {
+	if _, err := m.Get(t.Context(), "bad", func() (int, error) { return 0, boom }); err != boom || len(m.known) != 0 {
 		t.Errorf("error %v, %d remembered", err, len(m.known))
 	}
 	for i := range memoSize + 5 {
-		m.Get(string(rune('a'))+time.Duration(i).String(), func() (int, error) { return i, nil })
+		m.Get(t.Context(), string(rune('a'))+time.Duration(i).String(), func() (int, error) { return i, nil })
 	}
 	if len(m.known) > memoSize {
 		t.Errorf("%d remembered", len(m.known))

@@ -6,12 +6,13 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/sqlite/*.sql migrations/postgres/*.sql
 var files embed.FS
 
 // migration is one numbered step; its text may hold several statements.
@@ -21,10 +22,11 @@ type migration struct {
 	text   string
 }
 
-// migrations lists the embedded steps in order. The numbers are checked to be
-// 1, 2, 3, … by a test, so a fault here is one of ours.
-func migrations() []migration {
-	names, err := fs.Glob(files, "migrations/*.sql")
+// migrations lists the embedded steps of a kind of database, "sqlite" or
+// "postgres", in order. The numbers are checked to be 1, 2, 3, … and the names to
+// be the same in both by a test, so a fault here is one of ours.
+func migrations(kind string) []migration {
+	names, err := fs.Glob(files, "migrations/"+kind+"/*.sql")
 	if err != nil {
 		panic("db: embedded migrations: " + err.Error())
 	}
@@ -34,7 +36,7 @@ func migrations() []migration {
 		if err != nil {
 			panic("db: embedded migrations: " + err.Error())
 		}
-		name = strings.TrimPrefix(name, "migrations/")
+		name = path.Base(name)
 		digits, _, _ := strings.Cut(name, "_")
 		n, err := strconv.Atoi(digits)
 		if err != nil {
@@ -46,17 +48,22 @@ func migrations() []migration {
 	return list
 }
 
+// versions reads and writes the number of the last step taken.
+type versions struct {
+	get func(ctx context.Context, tx *sql.Tx) (int, error)
+	set func(ctx context.Context, tx *sql.Tx, number int) error
+}
+
 // migrate brings the database to the last step of list. All steps of one start
-// are one transaction: a crash leaves the old state or the new one. The number
-// of the last step taken is SQLite's user_version.
-func migrate(ctx context.Context, w *sql.DB, list []migration) error {
+// are one transaction: a crash leaves the old state or the new one.
+func migrate(ctx context.Context, w *sql.DB, v versions, list []migration) error {
 	tx, err := w.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	defer tx.Rollback() // best effort: after a commit there is nothing to undo
-	var at int
-	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&at); err != nil {
+	at, err := v.get(ctx, tx)
+	if err != nil {
 		return fmt.Errorf("database: %w", err)
 	}
 	if last := list[len(list)-1].number; at > last {
@@ -69,7 +76,7 @@ func migrate(ctx context.Context, w *sql.DB, list []migration) error {
 		if _, err := tx.ExecContext(ctx, m.text); err != nil {
 			return fmt.Errorf("migration %s: %w", m.name, err)
 		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", m.number)); err != nil {
+		if err := v.set(ctx, tx, m.number); err != nil {
 			return fmt.Errorf("migration %s: %w", m.name, err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/token"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
@@ -43,7 +44,7 @@ func newWorld(t *testing.T) *world {
 	must(t, err)
 	allowed, err := filepath.EvalSymlinks(t.TempDir())
 	must(t, err)
-	d, err := db.Open(ctx, filepath.Join(dir, "azulejo.db"))
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
 	must(t, err)
 	t.Cleanup(func() { d.Close() })
 	accounts := account.New(d, time.Now, 2)

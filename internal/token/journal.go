@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -113,7 +114,7 @@ func shorten(agent string) string {
 	if len(agent) > maxAgentText {
 		agent = agent[:maxAgentText]
 	}
-	return Redact(agent)
+	return Redact(strings.ReplaceAll(strings.ToValidUTF8(agent, "?"), "\x00", "?"))
 }
 
 // Sweep notes in the audit log which tokens have expired since the last sweep

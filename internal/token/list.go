@@ -158,7 +158,7 @@ func (t *Tokens) Revoke(ctx context.Context, by access.Subject, ref string, from
 		return err
 	}
 	now := t.clock()
-	defer t.cache.forget()
+	defer t.known.Forget()
 	return t.db.Update(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now.Unix(), tok.ID)
 		if err != nil {
@@ -175,7 +175,7 @@ func (t *Tokens) Revoke(ctx context.Context, by access.Subject, ref string, from
 // RevokeSessions ends all sessions of a user, as a change of password offers.
 func (t *Tokens) RevokeSessions(ctx context.Context, userID string, from activity.Origin) error {
 	now := t.clock()
-	defer t.cache.forget()
+	defer t.known.Forget()
 	return t.db.Update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked_at = ? WHERE user_id = ? AND kind = 'session' AND revoked_at IS NULL",
 			now.Unix(), userID)
@@ -188,4 +188,4 @@ func (t *Tokens) RevokeSessions(ctx context.Context, userID string, from activit
 
 // Forget drops what is remembered of verified tokens, so that a change made
 // elsewhere in this process, such as disabling a user, holds at once.
-func (t *Tokens) Forget() { t.cache.forget() }
+func (t *Tokens) Forget() { t.known.Forget() }

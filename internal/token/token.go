@@ -6,9 +6,9 @@
 // which are never wider than those of the credential that made it; what it may
 // do in the end is decided by package access from scopes and ownership.
 //
-// Verified tokens are remembered for at most a second, so a revocation made by
-// another process is seen within that time, and one made by this process at
-// once.
+// Verified tokens are remembered, so that a revocation made by this process, or
+// by another server on the same PostgreSQL database, is seen at once, and one
+// made by a command line tool beside a server on SQLite within a second.
 package token
 
 import (
@@ -85,14 +85,14 @@ type Tokens struct {
 	db      *db.DB
 	now     func() time.Time
 	lives   Lives
-	cache   *cache
+	known   *db.Memo[digest, *record] // verified and refused ones
 	limiter *limiter
 	journal *journal
 }
 
 // New returns the tokens in d. now is the clock of every decision.
 func New(d *db.DB, now func() time.Time, lives Lives) *Tokens {
-	return &Tokens{db: d, now: now, lives: lives, cache: newCache(), limiter: newLimiter(), journal: newJournal()}
+	return &Tokens{db: d, now: now, lives: lives, known: db.NewMemo[digest, *record](d, now), limiter: newLimiter(), journal: newJournal()}
 }
 
 // clock is read once per request: UTC, second precision.

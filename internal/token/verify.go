@@ -6,14 +6,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"azulejo/internal/access"
 	"azulejo/internal/activity"
 )
 
-// record is one row with the owner's, as verification needs it.
+// record is one row with the owner's, as verification needs it. It is never
+// changed once it was read.
 type record struct {
 	Token
 	hash     []byte
@@ -34,7 +34,7 @@ func (t *Tokens) Verify(ctx context.Context, text string, from activity.Origin) 
 		return access.Subject{}, t.refuse(now, from, "", nil, ErrUnauthorized)
 	}
 	d := secret.digest()
-	rec, err := t.lookup(ctx, now, d)
+	rec, err := t.lookup(ctx, d)
 	if errors.Is(err, ErrNotFound) {
 		return access.Subject{}, t.refuse(now, from, d.id(), nil, ErrUnauthorized)
 	}
@@ -92,20 +92,17 @@ func (t *Tokens) refuse(now time.Time, from activity.Origin, id string, rec *rec
 
 // lookup finds a token by its digest: by identifier, then by a comparison of
 // all of the hash in constant time.
-func (t *Tokens) lookup(ctx context.Context, now time.Time, d digest) (*record, error) {
-	if rec, ok := t.cache.get(d, now); ok {
+func (t *Tokens) lookup(ctx context.Context, d digest) (*record, error) {
+	return t.known.Get(ctx, d, func() (*record, error) {
+		rec, err := t.load(ctx, d.id())
+		if err != nil {
+			return nil, err
+		}
+		if subtle.ConstantTimeCompare(rec.hash, d[:]) != 1 {
+			return nil, ErrNotFound
+		}
 		return rec, nil
-	}
-	generation := t.cache.generation()
-	rec, err := t.load(ctx, d.id())
-	if err != nil {
-		return nil, err
-	}
-	if subtle.ConstantTimeCompare(rec.hash, d[:]) != 1 {
-		return nil, ErrNotFound
-	}
-	t.cache.put(d, rec, now, generation)
-	return rec, nil
+	})
 }
 
 func (t *Tokens) load(ctx context.Context, id string) (*record, error) {
@@ -118,61 +115,4 @@ func (t *Tokens) load(ctx context.Context, id string) (*record, error) {
 		return nil, ErrNotFound
 	}
 	return rec, err
-}
-
-// cache holds verified and refused records of the last second.
-type cache struct {
-	mu      sync.Mutex // guards the two below
-	entries map[digest]cached
-	gen     uint64 // raised by every change, so that an older read is not kept
-}
-
-type cached struct {
-	rec *record // never changed once here
-	at  time.Time
-}
-
-const (
-	cacheLife = time.Second
-	cacheMax  = 4096
-)
-
-func newCache() *cache { return &cache{entries: map[digest]cached{}} }
-
-// get returns a record read in this very second of the clock. A clock set back
-// makes a record stale too.
-func (c *cache) get(d digest, now time.Time) (*record, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.entries[d]
-	if age := now.Sub(e.at); !ok || age < 0 || age >= cacheLife {
-		return nil, false
-	}
-	return e.rec, true
-}
-
-func (c *cache) generation() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.gen
-}
-
-func (c *cache) put(d digest, rec *record, now time.Time, generation uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.gen != generation {
-		return
-	}
-	if len(c.entries) >= cacheMax {
-		clear(c.entries)
-	}
-	c.entries[d] = cached{rec, now}
-}
-
-// forget drops everything; callers do so after every committed change.
-func (c *cache) forget() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gen++
-	clear(c.entries)
 }

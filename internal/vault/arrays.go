@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"azulejo/array"
@@ -112,7 +113,7 @@ func (a *Array) PutMetadata(ctx context.Context, entries []format.MetadataEntry,
 }
 
 // Evolve writes a new schema. Evolutions of an array that come at the same time happen one after the other, so that each
-// builds on those before it; other programs that evolve it are not waited for.
+// builds on those before it, also when they come to several servers; other programs that evolve it are not waited for.
 func (a *Array) Evolve(ctx context.Context, e schema.Evolution) error {
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
 		return err
@@ -122,7 +123,11 @@ func (a *Array) Evolve(ctx context.Context, e schema.Evolution) error {
 		return fmt.Errorf("waiting for another evolution: %w", err)
 	}
 	defer unlock()
-	return array.Evolve(ctx, a.arr.FS, a.arr.URI, e)
+	release, err := a.vault.catalog.Exclude(ctx, a.asset)
+	if err != nil {
+		return fmt.Errorf("waiting for another server's evolution: %w", err)
+	}
+	return errors.Join(array.Evolve(ctx, a.arr.FS, a.arr.URI, e), release())
 }
 
 // Write writes cells as one fragment. When it returns without an error they are on disk and visible.

@@ -17,6 +17,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 	"azulejo/schema"
 	"azulejo/vfs"
 	"azulejo/vfs/mem"
@@ -49,7 +50,7 @@ type world struct {
 
 func newWorld(t *testing.T) world {
 	ctx, dir := context.Background(), t.TempDir()
-	d, err := db.Open(ctx, filepath.Join(dir, "azulejo.db"))
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
 	must(t, err)
 	t.Cleanup(func() { d.Close() })
 	u, err := account.New(d, time.Now, 2).Create(ctx, account.NewUser{Name: "ann", Password: "long enough"})

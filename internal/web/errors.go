@@ -13,6 +13,7 @@ import (
 	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
+	"azulejo/internal/db"
 	"azulejo/internal/token"
 )
 
@@ -63,6 +64,8 @@ var classes = []Class{
 	{Err: account.ErrInvalid, Status: 400, Code: 4004},
 	{Err: catalog.ErrInvalid, Status: 400, Code: 4005},
 	{Err: catalog.ErrUnsupported, Status: 501, Code: 5012},
+	{Err: db.ErrText, Status: 400, Code: 4006, Message: fixed("a text in the request is not UTF-8 or has a zero byte")},
+	{Err: db.ErrUnavailable, Status: 503, Code: 5031, Message: fixed("the metadata database cannot be reached; nothing was changed: try again in a moment")},
 	{Err: access.ErrNotBuilt, Status: 501, Code: 5011},
 	{Err: context.Canceled, Status: statusClientGone, Code: 4991, Message: fixed("the client went away")},
 	{Err: context.DeadlineExceeded, Status: 504, Code: 5041, Message: fixed("the call took too long")},
@@ -109,8 +112,9 @@ func (s *Server) classify(err error, id string) (int, errorBody) {
 	return http.StatusInternalServerError, errorBody{5001, "internal error; the server's log has more under request id " + id, id}
 }
 
-// reply is the one place where an error becomes a reply. It never sends 503,
-// Retry-After or Location: clients would repeat what cannot succeed, or follow.
+// reply is the one place where an error becomes a reply. It never sends
+// Retry-After or Location, and 503 only where nothing was changed and it can
+// succeed soon: clients repeat that, and follow the others.
 // It returns the status it chose.
 func (s *Server) reply(w *recorder, r *Request, err error) int {
 	status, body := s.classify(err, r.ID)

@@ -24,6 +24,9 @@ import (
 // ServeHTTP answers one request by the steps of the package comment.
 func (s *Server) ServeHTTP(plain http.ResponseWriter, req *http.Request) {
 	start := time.Now()
+	if s.Context != nil {
+		req = req.WithContext(s.Context(req.Context()))
+	}
 	m := s.route(req.Method, req.URL)
 	r := &Request{Request: req, ID: uuid.NewString(), Op: m.op, params: m.params}
 	r.origin = activity.Origin{Address: address(req), Agent: req.UserAgent(), RequestID: r.ID}

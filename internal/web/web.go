@@ -23,6 +23,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -105,6 +106,9 @@ type Options struct {
 	// ErrorPage writes the body of a reply to a failed request for a page of the
 	// console; the status and the headers are the server's. Nil means JSON.
 	ErrorPage func(w io.Writer, r *Request, status int, message string)
+	// Context, if not nil, makes the context of each request from the
+	// connection's.
+	Context func(context.Context) context.Context
 	// Classes are error classes of packages this one does not know, such as the
 	// array engine's. They are looked at before web's own.
 	Classes []Class

@@ -23,6 +23,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/token"
 )
 
@@ -65,7 +66,7 @@ func newWorld(t testing.TB, more ...Operation) *world {
 	w := &world{t: t, clock: new(time.Time), log: &logBuffer{}}
 	*w.clock = time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC)
 	now := func() time.Time { return *w.clock }
-	d, err := db.Open(ctx, filepath.Join(t.TempDir(), "a.db"))
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(t.TempDir(), "a.db")))
 	if err != nil {
 		t.Fatal(err)
 	}
