@@ -1,9 +1,10 @@
 """How costs grow: opening, reading one tile and listing with 10 to 10,000 fragments, and with 10^3 to 10^6 (or 10^7) tiles.
 
-    python bench/growth.py AZULEJO [--most-fragments 10000] [--most-tiles 1000000] [--png FILE] [--json FILE]
+    python bench/growth.py AZULEJO [--most-fragments 10000] [--most-tiles 1000000] [--keep FOLDER] [--png FILE] [--json FILE]
 
 Both engines run in turns, each in a process of its own; the curves are minima. Fragments are of one cell each; tiles are
-those of one fragment of a dense array of bytes, four cells a tile.
+those of one fragment of a dense array of bytes, four cells a tile. Making 10^7 tiles takes minutes: with --keep the
+arrays stay in a folder and serve the next run.
 """
 import argparse
 import json
@@ -24,6 +25,12 @@ def many_tiles(uri, count):
     tiledb.Array.create(uri, tiledb.ArraySchema(tiledb.Domain(dim), [tiledb.Attr("a", dtype=np.uint8)]))
     with tiledb.open(uri, "w") as array:
         array[:] = (np.arange(4 * count) % 251).astype(np.uint8)
+
+
+def made(uri, make, n):
+    if not os.path.exists(uri):
+        make(uri, n)
+    return uri
 
 
 def measure(b, n, kind, specs):
@@ -59,23 +66,24 @@ def main():
     parser.add_argument("--most-fragments", type=int, default=10_000)
     parser.add_argument("--most-tiles", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--keep", help="folder in which arrays stay and are found again")
     parser.add_argument("--png")
     parser.add_argument("--json")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = args.keep or temporary
+        os.makedirs(directory, exist_ok=True)
         b = Bench(SimpleNamespace(azulejo=os.path.abspath(args.azulejo), rounds=args.rounds), directory)
         n = 10
         while n <= args.most_fragments:
-            uri = b.path("fragments")
-            many_fragments(uri, n)
+            uri = made(b.path(f"fragments-{n}"), many_fragments, n)
             box = [(0, 9_999), (0, 9_999)]
             measure(b, n, "fragments", {"open": {"op": "open", "uri": uri}, "list fragments": {"op": "fragments", "uri": uri},
                                         "read one tile": {"op": "read", "uri": uri, "box": box, "sparse": True}})
             n *= 10
         n = 1000
         while n <= args.most_tiles:
-            uri = b.path("tiles")
-            many_tiles(uri, n)
+            uri = made(b.path(f"tiles-{n}"), many_tiles, n)
             measure(b, n, "tiles", {"open": {"op": "open", "uri": uri}, "read one tile": {"op": "read", "uri": uri, "box": [(4 * (n // 2), 4 * (n // 2) + 3)]}})
             n *= 10
     if args.json:

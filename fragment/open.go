@@ -270,19 +270,34 @@ func (r *Reader) RTree(ctx context.Context) (*format.RTree, error) {
 	if t := r.rtree.Load(); t != nil {
 		return t, nil
 	}
-	var tree *format.RTree
-	err := r.part(ctx, r.footer.Parts.RTree, func(b []byte) (err error) {
-		tree, err = r.footer.DecodeRTree(b)
-		return err
-	})
-	if err == nil {
-		err = r.checkTree(tree)
-	}
-	if err != nil {
-		return nil, err
+	tree := r.loneBox()
+	if tree == nil {
+		err := r.part(ctx, r.footer.Parts.RTree, func(b []byte) (err error) {
+			tree, err = r.footer.DecodeRTree(b)
+			return err
+		})
+		if err == nil {
+			err = r.checkTree(tree)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	r.rtree.CompareAndSwap(nil, tree)
 	return r.rtree.Load(), nil
+}
+
+// loneBox returns the tree of a sparse fragment of one tile, whose box is the non-empty domain; nil for others.
+func (r *Reader) loneBox() *format.RTree {
+	if r.footer.Dense || r.NumTiles() != 1 || r.footer.NonEmptyDomain == nil {
+		return nil
+	}
+	d := &r.Schema().Domain
+	leaf := format.RTreeLevel{NumBoxes: 1, Columns: make([]format.RangeColumn, len(d.Dimensions))}
+	for i := range leaf.Columns {
+		leaf.Columns[i].Append(&d.Dimensions[i], r.footer.NonEmptyDomain[i])
+	}
+	return format.NewRTree(d, leaf)
 }
 
 // checkTree tells whether there is a box for every tile and dimension.

@@ -6,12 +6,16 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
 
+	"azulejo/datatype"
 	"azulejo/format"
 	"azulejo/schema"
 	"azulejo/vfs"
 	"azulejo/vfs/file"
+	"azulejo/vfs/mem"
 )
 
 // pagedFragment writes a fragment of so many tiles that the lists of their positions have several pages, and opens it.
@@ -160,5 +164,65 @@ func TestDamagedPages(t *testing.T) {
 	}
 	if refused < 30 {
 		t.Errorf("%d of 300 were noticed", refused)
+	}
+}
+
+// TestLoneTiles holds what is known without the metadata of a fragment of one tile against what that says.
+func TestLoneTiles(t *testing.T) {
+	ctx, fs, s := context.Background(), mem.New(), pointSchema()
+	name := format.NewName(1, 1, format.Version)
+	w, err := Create(ctx, fs, "mem://a", s, name.String(), WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Append(ctx, 1, func(_, field int, c *Cells) error {
+		if field == 0 {
+			clear(c.MakeData(2))
+			clear(c.MakeValidity(2))
+			return nil
+		}
+		copy(c.MakeData(16), datatype.Bytes([]int64{7, 30}))
+		return nil
+	})
+	if err == nil {
+		err = w.Finish(ctx)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(ctx, fs, "mem://a/__fragments/"+name.String(), name, false, func(string) (*schema.Array, error) { return s, nil }, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := r.RTree(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.end.Load() != nil {
+		t.Error("the metadata was read")
+	}
+	err = r.part(ctx, r.footer.Parts.RTree, func(b []byte) error {
+		stored, err := r.footer.DecodeRTree(b)
+		if !reflect.DeepEqual(tree, stored) {
+			t.Errorf("tree %v, stored is %v", tree, stored)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "d"} {
+		f, _, err := r.Field(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := f.load(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := f.numbers(ctx, r.footer.Parts.TileOffsets, tileOffsetsPart)
+		if err != nil || !slices.Equal(p.files[format.FixedFile].all[:1], list) {
+			t.Errorf("%s: %v, stored is %v, %v", name, p.files[format.FixedFile].all, list, err)
+		}
 	}
 }

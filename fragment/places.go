@@ -64,6 +64,10 @@ func (f *Field) tileOffsets(ctx context.Context, positions, sizes []uint64, part
 		return offsets{}, f.r.corrupt("field %q has no file size", f.Name)
 	}
 	o := offsets{end: sizes[f.slot]}
+	if f.r.NumTiles() == 1 {
+		o.all = []uint64{0, o.end} // every file begins with its first tile
+		return o, nil
+	}
 	if f.slot < len(positions) {
 		if o.pages = f.r.pagesOf(ctx, positions[f.slot], o.end); o.pages != nil {
 			return o, nil
