@@ -217,6 +217,16 @@ func (f *Files) forsake(ctx context.Context, file found) error {
 		return err
 	}
 	defer unlock()
+	release, err := v.catalog.Exclude(ctx, file.file.Asset)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.forsakeEmpty(ctx, file), release())
+}
+
+// forsakeEmpty is forsake for the one who alone does it.
+func (f *Files) forsakeEmpty(ctx context.Context, file found) error {
+	v, uri := f.vault, file.at.Asset.URI()
 	if there, err := v.identified(ctx, uri); err != nil || there {
 		return err
 	}

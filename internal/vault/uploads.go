@@ -74,6 +74,11 @@ func (a *Array) EndUpload(ctx context.Context, id string, n uint64) (written que
 		return query.Written{}, fmt.Errorf("waiting for another end of the write: %w", err)
 	}
 	defer unlock()
+	release, err := a.vault.catalog.Exclude(ctx, a.asset)
+	if err != nil {
+		return query.Written{}, fmt.Errorf("waiting for another server's end of the write: %w", err)
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	written, err = upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Finish(ctx, a.arr, n)
 	if errors.Is(err, query.ErrClosed) {
 		err = fmt.Errorf("%w: %w", upload.ErrGone, err)
