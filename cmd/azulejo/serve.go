@@ -168,11 +168,18 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, err := sealKey(s.settings.Data)
+	key, err := secretFile(s.settings.Data, "seal", "clients start their incomplete reads again")
 	if err != nil {
 		return err
 	}
 	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: s.settings.CacheMemory, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory})
+	operator, err := secretFile(s.settings.Data, "arrays", "keys of encrypted arrays that were registered before are lost")
+	if err == nil {
+		err = s.vault.UseOperatorKey(operator)
+	}
+	if err != nil {
+		return err
+	}
 	if err := s.vault.Recover(ctx); err != nil {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
 	}
@@ -197,15 +204,17 @@ func (s *server) wire(ctx context.Context) error {
 	return nil
 }
 
-// sealKey returns the secret by which the server knows its own resume positions; it makes one at the first start.
-func sealKey(data string) ([]byte, error) {
-	path := filepath.Join(data, "keys", "seal")
+// secretFile returns a secret that the server keeps among its keys: "seal", by which it knows its own resume positions, or
+// "arrays", the operator's key, under which the keys of encrypted arrays are kept. It makes one at the first start. loss is
+// what removing the file means.
+func secretFile(data, name, loss string) ([]byte, error) {
+	path := filepath.Join(data, "keys", name)
 	key, err := os.ReadFile(path)
 	if err == nil && len(key) == sealBytes {
 		return key, nil
 	}
 	if err == nil {
-		return nil, fmt.Errorf("%s has %d bytes instead of %d; remove it and clients start their incomplete reads again", path, len(key), sealBytes)
+		return nil, fmt.Errorf("%s has %d bytes instead of %d; remove it and %s", path, len(key), sealBytes, loss)
 	}
 	if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -216,8 +225,15 @@ func sealKey(data string) ([]byte, error) {
 	key = make([]byte, sealBytes)
 	rand.Read(key)
 	// Of several servers that start at once, the first one's key counts for all.
-	draft := filepath.Join(filepath.Dir(path), "seal-"+rand.Text())
-	if err := os.WriteFile(draft, key, 0o600); err != nil {
+	draft := filepath.Join(filepath.Dir(path), name+"-"+rand.Text())
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = f.Write(key); err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	err = os.Link(draft, path)

@@ -91,7 +91,9 @@ func Classes() []web.Class {
 		{Err: group.ErrExists, Status: http.StatusConflict, Code: 4105, Message: public},
 		{Err: array.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: group.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
-		{Err: array.ErrKey, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: array.ErrKey, Status: http.StatusBadRequest, Code: 4111, Message: func(err error) string {
+			return public(err) + "; an encrypted array is registered with its encryption_key, of 32 bytes"
+		}},
 		{Err: group.ErrKey, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: filter.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: array.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},

@@ -226,6 +226,17 @@ type registration struct {
 	Description     string   `json:"description"`
 	CredentialsName string   `json:"access_credentials_name"`
 	Tags            []string `json:"tags"`
+	// EncryptionKey is the text that is the key of an encrypted array, EncryptionKeyBase64 any key.
+	EncryptionKey       string `json:"encryption_key"`
+	EncryptionKeyBase64 []byte `json:"encryption_key_base64"`
+}
+
+// key returns the key of a registration, nil for none.
+func (r registration) key() []byte {
+	if r.EncryptionKey != "" {
+		return []byte(r.EncryptionKey)
+	}
+	return r.EncryptionKeyBase64
 }
 
 func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {
@@ -241,7 +252,7 @@ func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {
 	case n.Name == "" && !catalog.IsStorage(ref):
 		n.Name = ref
 	}
-	made, err := a.vault.RegisterArray(r.Context(), r.Grant, n)
+	made, err := a.vault.RegisterArray(r.Context(), r.Grant, n, want.key())
 	if err != nil {
 		return err
 	}

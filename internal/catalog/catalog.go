@@ -69,6 +69,8 @@ type Asset struct {
 	uri  string
 	path string // absolute and canonical
 	root string
+	// sealed is the key of an encrypted array.
+	sealed []byte
 	// part is the folder of an array inside the asset that is meant instead of the asset itself.
 	part string
 }
@@ -99,6 +101,10 @@ func (a Asset) Object() access.Object {
 // StorageURI returns the storage URI to show to people who may see the asset.
 // Code that opens the asset uses Locate instead.
 func (a Asset) StorageURI() string { return a.uri }
+
+// SealedKey returns the key of an encrypted array as it is kept, sealed by whoever registered it, or nil. It must not be
+// modified.
+func (a Asset) SealedKey() []byte { return a.sealed }
 
 // Location is a place in storage that the holder may use. The zero Location is
 // no place.
@@ -173,7 +179,7 @@ func canonicalDir(dir string) (string, error) {
 }
 
 const assetColumns = `a.id, a.namespace_id, n.name, a.kind, a.name, a.root, a.path, a.created_by, a.created_at, a.array_type, a.file_type,
-	a.file_properties, a.description, a.logo, a.tags, a.license_id, a.license_text, a.credentials_name, a.read_only
+	a.file_properties, a.description, a.logo, a.tags, a.license_id, a.license_text, a.credentials_name, a.read_only, a.sealed_key
 	FROM assets a JOIN namespaces n ON n.id = a.namespace_id`
 
 type scanner interface{ Scan(...any) error }
@@ -184,7 +190,7 @@ func (c *Catalog) scan(row scanner) (Asset, error) {
 	var properties, tags string
 	err := row.Scan(&a.ID, &a.NamespaceID, &a.Namespace, &a.Kind, &a.Name, &a.root, &a.path, &a.CreatedBy, &created, &a.ArrayType,
 		&a.Info.FileType, &properties, &a.Info.Description, &a.Info.Logo, &tags, &a.Info.LicenseID, &a.Info.LicenseText,
-		&a.Info.CredentialsName, &a.Info.ReadOnly)
+		&a.Info.CredentialsName, &a.Info.ReadOnly, &a.sealed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Asset{}, ErrNotFound
 	}

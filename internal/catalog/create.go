@@ -26,6 +26,8 @@ type NewAsset struct {
 	Storage   string
 	ArrayType string // "dense", "sparse" or empty
 	Info      Info
+	// SealedKey is the key of an encrypted array, sealed so that the catalog cannot read it; empty for none.
+	SealedKey []byte
 }
 
 // FromRef fills Name or Storage from the last part of an address, as a client
@@ -181,11 +183,11 @@ func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state s
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO assets (id, namespace_id, kind, name, root, path, state, fresh, created_by, created_at,
-			array_type, file_type, file_properties, description, logo, tags, license_id, license_text, credentials_name, read_only, maker)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			array_type, file_type, file_properties, description, logo, tags, license_id, license_text, credentials_name, read_only, maker, sealed_key)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			d.id, g.Object().ID, string(d.Kind), d.Name, d.root, d.path, state, d.fresh, g.Subject().Namespace, c.now().Unix(),
 			d.ArrayType, d.Info.FileType, properties, d.Info.Description, d.Info.Logo, tags, d.Info.LicenseID, d.Info.LicenseText,
-			d.Info.CredentialsName, d.Info.ReadOnly, maker)
+			d.Info.CredentialsName, d.Info.ReadOnly, maker, append([]byte{}, d.SealedKey...))
 		if db.IsTaken(err) {
 			return fmt.Errorf("%s %q %w", d.Kind, d.Name, ErrExists)
 		}

@@ -320,10 +320,10 @@ func (f File) Top() bool { return f.path == f.root || f.Asset.ID != "" && f.path
 
 // Adopt gives the array or group whose files were written at a place its entry, under a name that is taken from its key.
 // The grant is for registering in the namespace. Files that cannot be an asset of their own there, such as an array within
-// an array, are left without: then and when it has an entry already the zero Asset is returned. info is what is said about
-// it.
-func (c *Catalog) Adopt(ctx context.Context, g access.Grant, f File, key string, kind Kind, info Info, probe func(context.Context, Location) (bool, error)) (Asset, error) {
-	n := NewAsset{Kind: kind, Storage: fileScheme + f.path, Info: info}
+// an array, are left without: then and when it has an entry already the zero Asset is returned. n says the kind and what is
+// said about it.
+func (c *Catalog) Adopt(ctx context.Context, g access.Grant, f File, key string, n NewAsset, probe func(context.Context, Location) (bool, error)) (Asset, error) {
+	n.Storage = fileScheme + f.path
 	if _, isPath := directoryKey(key); !isPath {
 		n.Name = key
 	}

@@ -53,7 +53,11 @@ func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at ar
 	if err != nil {
 		return nil, err
 	}
-	arr, err := array.Open(ctx, v.fs, where.URI(), at, append(opts, array.WithCache(v.cache))...)
+	key, err := v.key(a)
+	if err != nil {
+		return nil, err
+	}
+	arr, err := array.Open(ctx, v.fs, where.URI(), at, append(opts, array.WithCache(v.cache), array.WithKey(key))...)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +131,7 @@ func (a *Array) Evolve(ctx context.Context, e schema.Evolution) error {
 	if err != nil {
 		return fmt.Errorf("waiting for another server's evolution: %w", err)
 	}
-	return errors.Join(array.Evolve(ctx, a.arr.FS, a.arr.URI, e), release())
+	return errors.Join(array.Evolve(ctx, a.arr.FS, a.arr.URI, e, array.WithKey(a.arr.Key())), release())
 }
 
 // Write writes cells as one fragment. When it returns without an error they are on disk and visible.

@@ -46,6 +46,9 @@ func (v *Vault) compact(ctx context.Context, p consolidate.Policy, a catalog.Ass
 	if _, err := v.catalog.Resolve(ctx, a.NamespaceID, a.ID); errors.Is(err, catalog.ErrNotFound) {
 		return consolidate.Done{}, nil
 	}
+	if p.Key, err = v.key(a); err != nil {
+		return consolidate.Done{}, err
+	}
 	done, err := p.Apply(asset, v.fs, at.URI())
 	if asset.Err() != nil && ctx.Err() == nil {
 		err = nil // the asset is being deleted

@@ -153,28 +153,33 @@ func (w *FileWriter) register(ctx context.Context) error {
 		return nil
 	}
 	v := w.files.vault
-	_, err := v.catalog.Adopt(ctx, a.grant, a.file, a.key, a.kind, w.info(ctx), func(ctx context.Context, at catalog.Location) (bool, error) {
+	_, err := v.catalog.Adopt(ctx, a.grant, a.file, a.key, w.like(ctx), func(ctx context.Context, at catalog.Location) (bool, error) {
 		t, err := object.TypeOf(ctx, v.fs, at.URI())
 		return kindOf(t) == a.kind, err
 	})
 	return err
 }
 
-// info is what is said about the asset that the file is copied from.
-func (w *FileWriter) info(ctx context.Context) catalog.Info {
+// like is a new asset like the one that the file is copied from.
+func (w *FileWriter) like(ctx context.Context) catalog.NewAsset {
+	n := catalog.NewAsset{Kind: w.adopt.kind}
 	if w.n.From == nil {
-		return catalog.Info{}
+		return n
 	}
 	places, err := w.files.vault.catalog.Files(ctx, w.n.From.NamespaceID, w.n.From.Key)
 	if err != nil || places[0].Asset.ID == "" {
-		return catalog.Info{}
+		return n
 	}
 	if _, err := w.files.grant(access.FileRead, places[0]); err != nil {
-		return catalog.Info{}
+		return n
 	}
-	info := places[0].Asset.Info
-	info.ReadOnly = false // the rest of the copy is still to come
-	return info
+	from := places[0].Asset
+	n.Info = from.Info
+	n.Info.ReadOnly = false // the rest of the copy is still to come
+	if from.NamespaceID == w.n.NamespaceID {
+		n.SealedKey = from.SealedKey()
+	}
+	return n
 }
 
 // Abort drops the file.

@@ -7,6 +7,7 @@ import (
 	"azulejo/array"
 	"azulejo/condition"
 	"azulejo/consolidate"
+	"azulejo/filter"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
 	"azulejo/query"
@@ -20,14 +21,15 @@ func (v *Vault) Consolidate(ctx context.Context, g access.Grant, a catalog.Asset
 		return fmt.Errorf("waiting for memory: %w", err)
 	}
 	defer leave()
-	return v.maintain(ctx, g, access.ArrayWrite, a, func(ctx context.Context, uri string) error {
+	return v.maintain(ctx, g, access.ArrayWrite, a, func(ctx context.Context, uri string, key *filter.Key) error {
+		o.Key = key
 		return consolidate.Run(ctx, v.fs, uri, m, o)
 	})
 }
 
 // Vacuum removes what consolidation in one mode replaced. The grant is for writing.
 func (v *Vault) Vacuum(ctx context.Context, g access.Grant, a catalog.Asset, m consolidate.Mode) error {
-	return v.maintain(ctx, g, access.ArrayWrite, a, func(ctx context.Context, uri string) error {
+	return v.maintain(ctx, g, access.ArrayWrite, a, func(ctx context.Context, uri string, _ *filter.Key) error {
 		return consolidate.Vacuum(ctx, v.fs, uri, m)
 	})
 }
@@ -35,8 +37,8 @@ func (v *Vault) Vacuum(ctx context.Context, g access.Grant, a catalog.Asset, m c
 // Plan returns the names of fragments that are worth merging, in groups that belong together, so that fragments get about
 // the size given in bytes. The grant is for reading.
 func (v *Vault) Plan(ctx context.Context, g access.Grant, a catalog.Asset, size uint64) (groups [][]string, err error) {
-	err = v.maintain(ctx, g, access.ArrayRead, a, func(ctx context.Context, uri string) error {
-		groups, err = consolidate.Plan(ctx, v.fs, uri, size, consolidate.Options{})
+	err = v.maintain(ctx, g, access.ArrayRead, a, func(ctx context.Context, uri string, key *filter.Key) error {
+		groups, err = consolidate.Plan(ctx, v.fs, uri, size, consolidate.Options{Key: key})
 		return err
 	})
 	return groups, err
@@ -45,7 +47,7 @@ func (v *Vault) Plan(ctx context.Context, g access.Grant, a catalog.Asset, size 
 // DeleteFragments removes the fragments that lie in an interval, with their cells, or those named. The grant is for
 // deleting.
 func (v *Vault) DeleteFragments(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval, names []string) error {
-	return v.maintain(ctx, g, access.ArrayDelete, a, func(ctx context.Context, uri string) error {
+	return v.maintain(ctx, g, access.ArrayDelete, a, func(ctx context.Context, uri string, _ *filter.Key) error {
 		var err error
 		if names != nil {
 			_, err = array.DeleteFragmentsNamed(ctx, v.fs, uri, names)
@@ -57,7 +59,7 @@ func (v *Vault) DeleteFragments(ctx context.Context, g access.Grant, a catalog.A
 }
 
 // maintain does work on the files of an array, which ends early when somebody deletes the array.
-func (v *Vault) maintain(ctx context.Context, g access.Grant, action access.Action, a catalog.Asset, do func(context.Context, string) error) error {
+func (v *Vault) maintain(ctx context.Context, g access.Grant, action access.Action, a catalog.Asset, do func(context.Context, string, *filter.Key) error) error {
 	if err := permit(g, a, action); err != nil {
 		return err
 	}
@@ -65,9 +67,13 @@ func (v *Vault) maintain(ctx context.Context, g access.Grant, action access.Acti
 	if err != nil {
 		return err
 	}
+	key, err := v.key(a)
+	if err != nil {
+		return err
+	}
 	work, end := v.atWork.begin(ctx, a.ID)
 	defer end()
-	err = do(work, where.URI())
+	err = do(work, where.URI(), key)
 	if work.Err() != nil && ctx.Err() == nil {
 		return fmt.Errorf("%w: it was deleted meanwhile", catalog.ErrNotFound)
 	}

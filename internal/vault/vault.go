@@ -7,10 +7,12 @@ package vault
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 
 	"azulejo/array"
+	"azulejo/filter"
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
@@ -30,6 +32,8 @@ type Vault struct {
 	// ending has the names of the uploads that are being ended.
 	ending *keyedLocks
 	atWork *atWork
+	// operator seals the keys of encrypted arrays; nil for none.
+	operator cipher.AEAD
 }
 
 // Limits bound what queries may hold.
@@ -79,11 +83,26 @@ func (v *Vault) CreateArray(ctx context.Context, g access.Grant, n catalog.NewAs
 }
 
 // RegisterArray gives an array that exists in storage a catalogue entry. The error wraps catalog.ErrNotFound when there
-// is none.
-func (v *Vault) RegisterArray(ctx context.Context, g access.Grant, n catalog.NewAsset) (catalog.Asset, error) {
+// is none. key is the key of an encrypted array, nil for none; it is tried, and kept under the operator's key. The error
+// wraps array.ErrKey when it is not the array's.
+func (v *Vault) RegisterArray(ctx context.Context, g access.Grant, n catalog.NewAsset, key []byte) (catalog.Asset, error) {
 	n.Kind = catalog.Array
+	var tried *filter.Key
+	if key != nil {
+		var err error
+		if tried, err = filter.NewKey(key); err != nil {
+			return catalog.Asset{}, fmt.Errorf("%w: %w", array.ErrKey, err)
+		}
+		if n.SealedKey, err = v.seal(g.Object().ID, key); err != nil {
+			return catalog.Asset{}, err
+		}
+	}
 	return v.catalog.Register(ctx, g, n, func(ctx context.Context, at catalog.Location) (bool, error) {
-		return array.Exists(ctx, v.fs, at.URI())
+		there, err := array.Exists(ctx, v.fs, at.URI())
+		if err == nil && there && tried != nil {
+			_, err = array.Open(ctx, v.fs, at.URI(), array.Latest(), array.SchemaOnly(), array.WithKey(tried))
+		}
+		return there, err
 	})
 }
 

@@ -1,0 +1,2 @@
+-- The key of an encrypted array, sealed with the operator's key; empty for none.
+ALTER TABLE assets ADD COLUMN sealed_key bytea NOT NULL DEFAULT '';
