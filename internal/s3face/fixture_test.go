@@ -25,7 +25,7 @@ import (
 // world is a server over a temporary directory with the users ann and bob, without a listener. Ann may use the directory
 // allowed.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	server  *web.Server
 	face    *Face
 	tokens  *token.Tokens
@@ -37,7 +37,7 @@ type world struct {
 	full, other string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	ctx := context.Background()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
