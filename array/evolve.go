@@ -50,17 +50,21 @@ func (a *Array) evolve(ctx context.Context, e schema.Evolution) error {
 		at = max(uint64(time.Now().UnixMilli()), n.End+1)
 	}
 	if _, err = storeSchema(ctx, a.FS, a.URI, a.key, s, fresh, at, at); err == nil && e.Timestamp == 0 {
-		passed(at)
+		passed(ctx, at)
 	}
 	return err
 }
 
 // passed waits until a moment that lies a few milliseconds ahead is over, so that what has its time counts from now on. One
-// further away is that of a clock that goes wrong and is not waited for.
-func passed(millis uint64) {
+// further away is that of a clock that goes wrong and is not waited for, and nobody waits any more once the context ends: the work is done.
+func passed(ctx context.Context, millis uint64) {
 	const few = 10
 	for now := uint64(time.Now().UnixMilli()); now < millis && millis-now <= few; now = uint64(time.Now().UnixMilli()) {
-		time.Sleep(time.Millisecond / 4)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Millisecond / 4):
+		}
 	}
 }
 

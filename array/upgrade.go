@@ -30,7 +30,7 @@ func Upgrade(ctx context.Context, fs vfs.FS, uri string, opts ...Option) (from u
 	if _, err := storeSchema(ctx, a.FS, a.URI, a.key, &s, nil, at, at); err != nil {
 		return from, classify(err)
 	}
-	passed(at)
+	passed(ctx, at)
 	return from, nil
 }
 

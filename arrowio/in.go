@@ -254,42 +254,43 @@ func (c *inColumn) appendLists(arr arrow.Array, from, to int) error {
 	return nil
 }
 
+// adders are the Arrow types of numbers, each with what adds cells of it.
+var adders = map[arrow.Type]func(c *inColumn, arr arrow.Array, from, to int) error{
+	arrow.INT8: appendValues[int8], arrow.INT16: appendValues[int16], arrow.INT32: appendValues[int32], arrow.INT64: appendValues[int64],
+	arrow.UINT8: appendValues[uint8], arrow.UINT16: appendValues[uint16], arrow.UINT32: appendValues[uint32], arrow.UINT64: appendValues[uint64],
+	arrow.FLOAT32: appendValues[float32], arrow.FLOAT64: appendValues[float64], arrow.BOOL: appendBools,
+}
+
 // appendNumbers adds cells of one number, converted to the field's type without loss.
 func (c *inColumn) appendNumbers(arr arrow.Array, from, to int) error {
-	switch a := arr.(type) {
-	case *arrowarray.Int8:
-		return appendFrom(c, arr, a.Int8Values(), from, to, 1)
-	case *arrowarray.Int16:
-		return appendFrom(c, arr, a.Int16Values(), from, to, 1)
-	case *arrowarray.Int32:
-		return appendFrom(c, arr, a.Int32Values(), from, to, 1)
-	case *arrowarray.Int64:
-		return appendFrom(c, arr, a.Int64Values(), from, to, 1)
-	case *arrowarray.Uint8:
-		return appendFrom(c, arr, a.Uint8Values(), from, to, 1)
-	case *arrowarray.Uint16:
-		return appendFrom(c, arr, a.Uint16Values(), from, to, 1)
-	case *arrowarray.Uint32:
-		return appendFrom(c, arr, a.Uint32Values(), from, to, 1)
-	case *arrowarray.Uint64:
-		return appendFrom(c, arr, a.Uint64Values(), from, to, 1)
-	case *arrowarray.Float32:
-		return appendFrom(c, arr, a.Float32Values(), from, to, 1)
-	case *arrowarray.Float64:
-		return appendFrom(c, arr, a.Float64Values(), from, to, 1)
-	case *arrowarray.Boolean:
-		values := make([]uint8, to-from)
-		for i := range values {
-			if a.IsValid(from+i) && a.Value(from+i) {
-				values[i] = 1
-			}
-		}
-		if c.field.Type != datatype.Bool && !c.field.Type.IsInteger() {
-			return c.refuse(arr)
-		}
-		return appendFrom(c, arrowarray.NewSlice(arr, int64(from), int64(to)), values, 0, len(values), 1)
+	if add, ok := adders[arr.DataType().ID()]; ok {
+		return add(c, arr, from, to)
 	}
 	return c.appendTimes(arr, from, to)
+}
+
+// appendValues is appendNumbers for arrays of one Go type.
+func appendValues[S datatype.Element](c *inColumn, arr arrow.Array, from, to int) error {
+	values, ok := arr.(interface{ Values() []S })
+	if !ok {
+		return c.refuse(arr)
+	}
+	return appendFrom(c, arr, values.Values(), from, to, 1)
+}
+
+// appendBools is appendNumbers for truth values.
+func appendBools(c *inColumn, arr arrow.Array, from, to int) error {
+	a, ok := arr.(*arrowarray.Boolean)
+	if !ok || c.field.Type != datatype.Bool && !c.field.Type.IsInteger() {
+		return c.refuse(arr)
+	}
+	values := make([]uint8, to-from)
+	for i := range values {
+		if a.IsValid(from+i) && a.Value(from+i) {
+			values[i] = 1
+		}
+	}
+	return appendFrom(c, arrowarray.NewSlice(arr, int64(from), int64(to)), values, 0, len(values), 1)
 }
 
 // appendTimes adds cells of dates, times and durations; coarser units become finer ones.

@@ -36,20 +36,7 @@ func newPortion(fields []schema.Field, r *query.Result) *portion {
 
 // slice provides cells lo to hi of a column without copying values.
 func (c *column) slice(lo, hi int, out *fragment.Cells) {
-	if c.validity != nil {
-		out.Validity = c.validity[lo:hi]
-	}
-	if !c.field.Var() {
-		size := c.field.CellSize()
-		out.Data = c.data[lo*size : hi*size]
-		return
-	}
-	base := c.offsets[lo]
-	offsets := out.MakeOffsets(hi - lo)
-	for i, off := range c.offsets[lo:hi] {
-		offsets[i] = off - base
-	}
-	out.Data = c.data[base:c.offsets[hi]]
+	out.Slice(&c.field, c.data, c.offsets, c.validity, lo, hi)
 }
 
 // copyTo appends cells lo to hi to a column that owns its memory.

@@ -35,44 +35,50 @@ const (
 	ModeGroupMeta
 )
 
-var modeNames = [...]string{
-	ModeFragments: "fragments", ModeCommits: "commits", ModeFragmentMeta: "fragment_meta", ModeArrayMeta: "array_meta", ModeGroupMeta: "group_meta",
+var modes = [...]struct {
+	name   string
+	run    func(ctx context.Context, fs vfs.FS, uri string, o Options) error
+	vacuum func(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error
+}{
+	ModeFragments:    {"fragments", fragmentsOnly, vacuumFragments},
+	ModeCommits:      {"commits", Commits, vacuumCommits},
+	ModeFragmentMeta: {"fragment_meta", FragmentMeta, vacuumFragmentMeta},
+	ModeArrayMeta:    {"array_meta", ArrayMeta, vacuumArrayMeta},
+	ModeGroupMeta:    {"group_meta", GroupMeta, vacuumGroupMeta},
+}
+
+// fragmentsOnly is Fragments for those who do not ask for the names.
+func fragmentsOnly(ctx context.Context, fs vfs.FS, uri string, o Options) error {
+	_, err := Fragments(ctx, fs, uri, o)
+	return err
 }
 
 // String returns the name that libtiledb's settings have for the mode.
 func (m Mode) String() string {
-	if int(m) < len(modeNames) {
-		return modeNames[m]
+	if int(m) < len(modes) {
+		return modes[m].name
 	}
 	return fmt.Sprintf("mode %d", uint8(m))
 }
 
 // ParseMode returns the mode of a name such as "fragment_meta". The error wraps ErrInvalid.
 func ParseMode(name string) (Mode, error) {
-	for m, n := range modeNames {
-		if n == name {
+	var names []string
+	for m := range modes {
+		if modes[m].name == name {
 			return Mode(m), nil
 		}
+		names = append(names, modes[m].name)
 	}
-	return 0, fmt.Errorf("%w: no mode %q; modes are %v", ErrInvalid, name, modeNames)
+	return 0, fmt.Errorf("%w: no mode %q; modes are %v", ErrInvalid, name, names)
 }
 
 // Run consolidates the array or group at a URI in one mode; o matters to fragments and, with its interval, to metadata.
 func Run(ctx context.Context, fs vfs.FS, uri string, m Mode, o Options) error {
-	switch m {
-	case ModeFragments:
-		_, err := Fragments(ctx, fs, uri, o)
-		return err
-	case ModeCommits:
-		return Commits(ctx, fs, uri, o)
-	case ModeFragmentMeta:
-		return FragmentMeta(ctx, fs, uri, o)
-	case ModeArrayMeta:
-		return ArrayMeta(ctx, fs, uri, o)
-	case ModeGroupMeta:
-		return GroupMeta(ctx, fs, uri, o)
+	if int(m) >= len(modes) {
+		return fmt.Errorf("%w: %v", ErrInvalid, m)
 	}
-	return fmt.Errorf("%w: %v", ErrInvalid, m)
+	return modes[m].run(ctx, fs, uri, o)
 }
 
 // Vacuum removes from the array or group at a URI what consolidation in one mode replaced. Snapshots that were opened
@@ -83,17 +89,8 @@ func Vacuum(ctx context.Context, fs vfs.FS, uri string, m Mode) error {
 
 // vacuum is Vacuum of what is due.
 func vacuum(ctx context.Context, fs vfs.FS, uri string, m Mode, due dueFunc) error {
-	switch m {
-	case ModeFragments:
-		return vacuumFragments(ctx, fs, uri, due)
-	case ModeCommits:
-		return vacuumCommits(ctx, fs, uri, due)
-	case ModeFragmentMeta:
-		return vacuumFragmentMeta(ctx, fs, uri, due)
-	case ModeArrayMeta:
-		return vacuumArrayMeta(ctx, fs, uri, due)
-	case ModeGroupMeta:
-		return vacuumGroupMeta(ctx, fs, uri, due)
+	if int(m) >= len(modes) {
+		return fmt.Errorf("%w: %v", ErrInvalid, m)
 	}
-	return fmt.Errorf("%w: %v", ErrInvalid, m)
+	return modes[m].vacuum(ctx, fs, uri, due)
 }

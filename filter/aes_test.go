@@ -12,19 +12,8 @@ import (
 	"azulejo/filter/filtertest"
 )
 
-func newKey(tb testing.TB, text string) *filter.Key {
-	tb.Helper()
-	k, err := filter.NewKey([]byte(text))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return k
-}
-
-const secret, other = "0123456789abcdeF0123456789abcdeF", "11111111111111111111111111111111"
-
 func TestKeysDoNotTell(t *testing.T) {
-	k := newKey(t, secret)
+	k := filtertest.Key(t)
 	for _, v := range []any{k, struct{ Key *filter.Key }{k}, []*filter.Key{k}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, "0123") || strings.Contains(s, "3031") || strings.Contains(s, "48 49") || len(s) > 60 {
@@ -32,7 +21,7 @@ func TestKeysDoNotTell(t *testing.T) {
 			}
 		}
 	}
-	if k.ID() != newKey(t, secret).ID() || k.ID() == newKey(t, other).ID() || (*filter.Key)(nil).ID() != "" {
+	if k.ID() != filtertest.Key(t).ID() || k.ID() == filtertest.OtherKey(t).ID() || (*filter.Key)(nil).ID() != "" {
 		t.Error("ids do not tell keys apart")
 	}
 	for _, n := range []int{0, 16, 31, 33} {
@@ -46,8 +35,8 @@ func TestKeysDoNotTell(t *testing.T) {
 // TestEncryption runs the battery with encryption on top of every pipeline.
 func TestEncryption(t *testing.T) {
 	for _, p := range filtertest.Pipelines() {
-		t.Run(filtertest.Name(p), func(t *testing.T) { filtertest.RunEncrypted(t, p, datatype.Int32, newKey(t, secret)) })
-		t.Run("texts"+filtertest.Name(p), func(t *testing.T) { filtertest.RunTexts(t, p, datatype.StringASCII, newKey(t, secret)) })
+		t.Run(filtertest.Name(p), func(t *testing.T) { filtertest.RunEncrypted(t, p, datatype.Int32, filtertest.Key(t)) })
+		t.Run("texts"+filtertest.Name(p), func(t *testing.T) { filtertest.RunTexts(t, p, datatype.StringASCII, filtertest.Key(t)) })
 	}
 }
 
@@ -57,16 +46,16 @@ func TestEncryptedTilesNeedTheirKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	tile := filtertest.Values(datatype.Int32, 40000, false)
-	disk, err := c.WithKey(newKey(t, secret)).Forward(nil, tile)
+	disk, err := c.WithKey(filtertest.Key(t)).Forward(nil, tile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := c.WithKey(newKey(t, secret)).Forward(nil, tile)
+	again, err := c.WithKey(filtertest.Key(t)).Forward(nil, tile)
 	if err != nil || bytes.Equal(disk, again) {
 		t.Fatal("a nonce was used twice", err)
 	}
 	got := make([]byte, len(tile))
-	for name, wrong := range map[string]*filter.Codec{"other key": c.WithKey(newKey(t, other)), "no key": c.WithKey(nil)} {
+	for name, wrong := range map[string]*filter.Codec{"other key": c.WithKey(filtertest.OtherKey(t)), "no key": c.WithKey(nil)} {
 		if err := wrong.Reverse(got, disk); !errors.Is(err, filter.ErrCorrupt) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -81,7 +70,7 @@ func TestSealedTiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := newKey(t, secret)
+	k := filtertest.Key(t)
 	for _, n := range []int{0, 1, 5000, 200000} {
 		tile := filtertest.Values(datatype.Char, n, false)
 		plain, err := c.Forward(nil, tile)
@@ -101,7 +90,7 @@ func TestSealedTiles(t *testing.T) {
 		if err != nil || !bytes.Equal(opened[1:], plain) {
 			t.Errorf("%d bytes do not open: %v", n, err)
 		}
-		if _, err := newKey(t, other).AppendOpened(nil, sealed); !errors.Is(err, filter.ErrKey) {
+		if _, err := filtertest.OtherKey(t).AppendOpened(nil, sealed); !errors.Is(err, filter.ErrKey) {
 			t.Errorf("another key: %v", err)
 		}
 		if _, err := k.AppendOpened(nil, plain); !errors.Is(err, filter.ErrCorrupt) {
@@ -112,7 +101,7 @@ func TestSealedTiles(t *testing.T) {
 
 // FuzzOpen decrypts damaged tiles: nothing panics, errors have their class, and what opens seals again.
 func FuzzOpen(f *testing.F) {
-	k := newKey(f, secret)
+	k := filtertest.Key(f)
 	for _, text := range []string{"", "x", "some text that is some text"} {
 		for _, p := range []filter.Pipeline{{}, pipeline(filter.Compressor(filter.Zstd, 3)), pipeline(filter.Plain(filter.ChecksumMD5))} {
 			c, err := filter.NewCodec(p, datatype.Char, 1)

@@ -7,21 +7,11 @@ import (
 	"testing"
 
 	"azulejo/filter"
+	"azulejo/filter/filtertest"
 )
 
-func newKey(tb testing.TB, text string) *filter.Key {
-	tb.Helper()
-	k, err := filter.NewKey([]byte(text))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return k
-}
-
-const secret, other = "0123456789abcdeF0123456789abcdeF", "11111111111111111111111111111111"
-
 func TestEncrypt(t *testing.T) {
-	k, first, second := newKey(t, secret), tile(t, []byte("some payload")), tile(t, nil)
+	k, first, second := filtertest.Key(t), tile(t, []byte("some payload")), tile(t, nil)
 	a, err := Encrypt(k, first)
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +30,7 @@ func TestEncrypt(t *testing.T) {
 	for name, c := range map[string]struct {
 		key *filter.Key
 		b   []byte
-	}{"no key": {nil, a}, "another key": {newKey(t, other), a}, "not encrypted": {k, first}} {
+	}{"no key": {nil, a}, "another key": {filtertest.OtherKey(t), a}, "not encrypted": {k, first}} {
 		if _, err := Decrypt(c.key, c.b); !errors.Is(err, filter.ErrKey) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -64,7 +54,7 @@ func TestEncrypt(t *testing.T) {
 }
 
 func FuzzDecrypt(f *testing.F) {
-	k := newKey(f, secret)
+	k := filtertest.Key(f)
 	for _, text := range []string{"", "some payload"} {
 		b, err := Encrypt(k, tile(f, []byte(text)))
 		if err != nil {

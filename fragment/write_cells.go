@@ -26,6 +26,28 @@ type Cells struct {
 	runs           []Run
 }
 
+// Slice sets the cells to those of a field's column from lo up to but not including hi, without copying values. offsets may
+// have an extra element at the end or not.
+func (c *Cells) Slice(f *schema.Field, data []byte, offsets []uint64, validity []byte, lo, hi int) {
+	if validity != nil {
+		c.Validity = validity[lo:hi]
+	}
+	if !f.Var() {
+		size := f.CellSize()
+		c.Data = data[lo*size : hi*size]
+		return
+	}
+	base, end := offsets[lo], uint64(len(data))
+	if hi < len(offsets) {
+		end = offsets[hi]
+	}
+	places := c.MakeOffsets(hi - lo)
+	for i, off := range offsets[lo:hi] {
+		places[i] = off - base
+	}
+	c.Data = data[base:end]
+}
+
 // MakeData sets Data to n lent bytes of arbitrary content, aligned for every type, and returns it.
 func (c *Cells) MakeData(n int) []byte {
 	c.Data = lend(&c.data, n)

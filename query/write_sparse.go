@@ -146,7 +146,7 @@ func (s *cellSource) fill(tile, field int, c *fragment.Cells) error {
 	size := col.field.CellSize()
 	switch {
 	case s.pick == nil:
-		s.slice(col, lo, hi, c)
+		c.Slice(&col.field, col.data, col.offsets, col.validity, lo, hi)
 		return nil
 	case col.field.Var():
 		copyTexts(col, s.pick[lo:hi], c)
@@ -157,22 +157,4 @@ func (s *cellSource) fill(tile, field int, c *fragment.Cells) error {
 		gather(c.MakeValidity(hi-lo), col.validity, 1, s.pick[lo:hi])
 	}
 	return nil
-}
-
-// slice provides consecutive cells of a column without copying values.
-func (s *cellSource) slice(col *column, lo, hi int, c *fragment.Cells) {
-	if col.validity != nil {
-		c.Validity = col.validity[lo:hi]
-	}
-	if !col.field.Var() {
-		size := col.field.CellSize()
-		c.Data = col.data[lo*size : hi*size]
-		return
-	}
-	base := col.offsets[lo]
-	offsets := c.MakeOffsets(hi - lo)
-	for i, off := range col.offsets[lo:hi] {
-		offsets[i] = off - base
-	}
-	c.Data = col.data[base:col.end(hi-1)]
 }

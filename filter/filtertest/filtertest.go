@@ -279,6 +279,21 @@ func RunImages(t *testing.T, layout uint8, rows, values int, behind []filter.Spe
 	}
 }
 
+// Key returns a key for tests, the same every time.
+func Key(tb testing.TB) *filter.Key { return key(tb, "0123456789abcdeF0123456789abcdeF") }
+
+// OtherKey returns another one.
+func OtherKey(tb testing.TB) *filter.Key { return key(tb, "11111111111111111111111111111111") }
+
+func key(tb testing.TB, text string) *filter.Key {
+	tb.Helper()
+	k, err := filter.NewKey([]byte(text))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return k
+}
+
 // RunEncrypted is Run with encryption on top: every flipped bit must be found.
 func RunEncrypted(t *testing.T, p filter.Pipeline, typ datatype.Type, k *filter.Key) {
 	if p.Check(typ, false) != nil || p.Has(filter.Dictionary) {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"azulejo/array"
 	"azulejo/condition"
@@ -161,21 +160,7 @@ func compare(t *testing.T, got, want []answer) {
 // python runs testdata/deletes.py and returns its answers.
 func python(t *testing.T, args ...string) (out []answer) {
 	t.Helper()
-	if err := launch.DependOn("testdata"); err != nil {
-		t.Fatal(err)
-	}
-	p := launch.Python(t).Script(nil, filepath.Join("testdata", "deletes.py"), args...)
-	p.Limit = 20 * time.Minute
-	if _, err := p.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(filepath.Join(args[1], "answers.json"))
-	if err == nil {
-		err = json.Unmarshal(raw, &out)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	launch.Answers(t, &out, filepath.Join("testdata", "deletes.py"), args...)
 	return out
 }
 

@@ -60,6 +60,40 @@ func DependOn(dirs ...string) error {
 	return nil
 }
 
+// Answers runs a program that writes a list as JSON to the file answers.json of a directory, which is its second argument,
+// and decodes that into out. The test's result then depends on all below the program's directory.
+func Answers(t testing.TB, out any, script string, args ...string) {
+	t.Helper()
+	if err := DependOn(filepath.Dir(script)); err != nil {
+		t.Fatal(err)
+	}
+	p := Python(t).Script(nil, script, args...)
+	p.Limit = 20 * time.Minute
+	if _, err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(filepath.Join(args[1], "answers.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Ask writes questions as JSON to the file questions.json of a directory and lets a program answer them.
+func Ask(t testing.TB, questions, answers any, script, verb, dir string) {
+	t.Helper()
+	raw, err := json.Marshal(questions)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, "questions.json"), raw, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	Answers(t, answers, script, verb, dir)
+}
+
 // line is one line of a client program's report.
 type line struct {
 	Scenario, Step, Error string

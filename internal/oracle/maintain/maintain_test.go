@@ -1,7 +1,6 @@
 package maintain
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
@@ -11,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"azulejo/array"
 	"azulejo/consolidate"
@@ -43,38 +41,14 @@ type answer struct {
 	Cells    [][]string        `json:"cells"`
 }
 
-// python runs testdata/maintain.py and returns its answers.
-func python(t *testing.T, args ...string) (out []answer) {
-	t.Helper()
-	if err := launch.DependOn("testdata"); err != nil {
-		t.Fatal(err)
-	}
-	p := launch.Python(t).Script(nil, filepath.Join("testdata", "maintain.py"), args...)
-	p.Limit = 20 * time.Minute
-	if _, err := p.Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	raw, err := os.ReadFile(filepath.Join(args[1], "answers.json"))
-	if err == nil {
-		err = json.Unmarshal(raw, &out)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
+// program answers about random arrays.
+var program = filepath.Join("testdata", "maintain.py")
 
-// ask writes the questions that python then answers.
-func ask(t *testing.T, verb, dir string, questions []answer) []answer {
+// ask lets libtiledb look at our arrays, or do something to them first.
+func ask(t *testing.T, verb, dir string, questions []answer) (out []answer) {
 	t.Helper()
-	raw, err := json.Marshal(questions)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, "questions.json"), raw, 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return python(t, verb, dir)
+	launch.Ask(t, questions, &out, program, verb, dir)
+	return out
 }
 
 // options turns libtiledb's settings into ours.
@@ -242,7 +216,8 @@ func firstOf(errs ...error) error {
 func TestMaintenance(t *testing.T) {
 	for seed := range strings.SplitSeq(*seeds, ",") {
 		dir := t.TempDir()
-		questions := python(t, "make", dir, seed, strconv.Itoa(*number))
+		var questions []answer
+		launch.Answers(t, &questions, program, "make", dir, seed, strconv.Itoa(*number))
 		compared, refused := 0, 0
 		for _, q := range questions {
 			ours, theirs := filepath.Join(dir, q.Name, "ours"), filepath.Join(dir, q.Name, "theirs")

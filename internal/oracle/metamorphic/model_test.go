@@ -431,6 +431,8 @@ func (m *notebook) mergeNotes(at array.Interval) {
 		all.end = max(all.end, n.end)
 		maps.Copy(all.keys, n.keys)
 	}
+	// As in libtiledb removals are not noted, and uncover what earlier files outside have of the key.
+	maps.DeleteFunc(all.keys, func(_, text string) bool { return text == "" })
 	m.notes = append(left, all)
 	m.hidden = append(m.hidden, from...)
 }
