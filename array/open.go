@@ -34,8 +34,25 @@ const openTries = 3
 // metadata file, which is mostly compressed lists of numbers.
 const footerMemory = 4
 
-// loneMemory estimates it in multiples of the footer's size for a fragment whose metadata file nobody looked at.
-const loneMemory = 32
+// loneMemory estimates it in multiples of the footer's size for a fragment whose metadata file nobody looked at, and
+// tileMemory for one of a single tile, the lists of which are short.
+const (
+	loneMemory = 32
+	tileMemory = 4
+)
+
+// readerMemory estimates the bytes of a fragment's reader.
+func readerMemory(r *fragment.Reader, keepEnd bool) int64 {
+	const itself = 2048
+	f := r.Footer()
+	switch {
+	case f.NumTiles() == 1 && !keepEnd:
+		return itself + tileMemory*f.NBytes
+	case f.Start == format.UnknownStart:
+		return itself + loneMemory*f.NBytes
+	}
+	return itself + footerMemory*(f.Start+f.NBytes)
+}
 
 // options are what the Options of Open set.
 type options struct {
@@ -246,14 +263,14 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 // openFragment reads the footer of a fragment, or takes the one that a consolidated fragment metadata file has of it.
 func (a *Array) openFragment(ctx context.Context, l *located, footer []byte, keepEnd bool, schemaOf schemaLookup) (*fragment.Reader, error) {
 	uri := l.uri(a.URI)
-	r, nBytes, err := a.readFragment(ctx, uri, l.within(uri), footer, keepEnd, schemaOf)
+	r, err := a.readFragment(ctx, uri, l.within(uri), footer, keepEnd, schemaOf)
 	if errors.Is(err, vfs.ErrNotExist) {
 		return nil, &Error{"open", uri, fmt.Errorf("%w: committed fragment: %w", ErrCorrupt, err)}
 	}
 	if err != nil || a.Kept() == nil {
 		return r, err
 	}
-	if first, ok := a.Kept().Put(cache.Description, a.cacheKey(uri), r, nBytes).(*fragment.Reader); ok {
+	if first, ok := a.Kept().Put(cache.Description, a.cacheKey(uri), r, readerMemory(r, keepEnd && footer == nil)).(*fragment.Reader); ok {
 		return first, nil
 	}
 	return r, nil
@@ -262,19 +279,15 @@ func (a *Array) openFragment(ctx context.Context, l *located, footer []byte, kee
 // schemaLookup returns the schema with a file name.
 type schemaLookup = func(name string) (*schema.Array, error)
 
-// readFragment makes the reader of a fragment, from its footer when that is not nil; nBytes estimates its memory.
-func (a *Array) readFragment(ctx context.Context, uri string, name format.Name, footer []byte, keepEnd bool, schemaOf schemaLookup) (r *fragment.Reader, nBytes int64, err error) {
+// readFragment makes the reader of a fragment, from its footer when that is not nil.
+func (a *Array) readFragment(ctx context.Context, uri string, name format.Name, footer []byte, keepEnd bool, schemaOf schemaLookup) (*fragment.Reader, error) {
 	if footer != nil {
 		r, err := fragment.OpenLone(a.FS, uri, name, footer, schemaOf, a.key)
 		if !errors.Is(err, format.ErrCorrupt) {
-			return r, loneMemory * int64(len(footer)), err
+			return r, err
 		}
 	}
-	if r, err = fragment.Open(ctx, a.FS, uri, name, keepEnd, schemaOf, a.key); err != nil {
-		return nil, 0, err
-	}
-	f := r.Footer()
-	return r, footerMemory*(f.Start+f.NBytes) + 1024, nil
+	return fragment.Open(ctx, a.FS, uri, name, keepEnd, schemaOf, a.key)
 }
 
 // readable refuses fragments that do not fit the array. Dense arrays may have sparse fragments, which releases up to 2.4 wrote.
