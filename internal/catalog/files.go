@@ -49,9 +49,9 @@ func (f File) Namespace() access.Object {
 	return access.Object{Kind: access.Namespace, ID: f.namespaceID, NamespaceID: f.namespaceID}
 }
 
-// CheckKey returns an error of class ErrInvalid unless the key can name a file: keys are stored as paths. A slash at the
+// checkKey returns an error of class ErrInvalid unless the key can name a file: keys are stored as paths. A slash at the
 // end does not count.
-func CheckKey(key string) error {
+func checkKey(key string) error {
 	if len(key) > maxPath || !utf8.ValidString(key) || strings.ContainsFunc(key, unicode.IsControl) {
 		return fmt.Errorf("%w: a key is UTF-8 text without control characters of at most %d bytes", ErrInvalid, maxPath)
 	}
@@ -91,7 +91,7 @@ func (c *Catalog) Files(ctx context.Context, namespaceID, key string) ([]File, e
 	if isPath {
 		key = "file:" + path
 	}
-	if err := CheckKey(key); err != nil {
+	if err := checkKey(key); err != nil {
 		return nil, err
 	}
 	key = strings.TrimSuffix(key, "/")

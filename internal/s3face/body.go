@@ -3,6 +3,7 @@ package s3face
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -218,7 +219,7 @@ func (c *chunkReader) Read(p []byte) (int, error) {
 func (c *chunkReader) next() error {
 	if c.begun {
 		if line, err := c.line(); err != nil || line != "" {
-			return cmpErr(err, errChunk)
+			return cmp.Or[error](err, errChunk)
 		}
 	}
 	c.begun = true
@@ -235,14 +236,6 @@ func (c *chunkReader) next() error {
 		return nil
 	}
 	return c.trailers()
-}
-
-// cmpErr returns the first error that is one.
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 func (c *chunkReader) trailers() error {

@@ -132,8 +132,6 @@ type target struct {
 	fault error
 }
 
-func (t target) source() vault.Source { return vault.Source{NamespaceID: t.namespace.ID, Key: t.key} }
-
 // find looks up the namespace of a request, and what its key, or the prefix of a listing, belongs to.
 func (f *Face) find(r *web.Request) (access.Object, error) {
 	n, err := f.accounts.Namespace(r.Context(), r.Param("namespace"))
