@@ -325,6 +325,51 @@ def delete_array(p):
     return tiledb.object_type(uri, ctx=p.ctx)
 
 
+def put(p, name, content):
+    with tiledb.VFS(ctx=p.ctx).open(p.uri(name), "wb") as f:
+        f.write(content)
+    return p.uri(name)
+
+
+@operation("files: write, read, size, list, copy, move, remove", "tiledb.VFS")
+def files(p):
+    vfs, content = tiledb.VFS(ctx=p.ctx), bytes(range(256)) * 40
+    vfs.create_dir(p.uri("files"))
+    uri = put(p, "files/a", content)
+    with vfs.open(uri, "rb") as f:
+        f.seek(300)
+        out = [f.read(9).hex(), vfs.file_size(uri), vfs.is_file(uri), vfs.is_dir(p.uri("files"))]
+    vfs.copy_file(uri, p.uri("files/b"))
+    vfs.move_file(uri, p.uri("files/c"))
+    out += [sorted(os.path.basename(u) for u in vfs.ls(p.uri("files"))), vfs.dir_size(p.uri("files"))]
+    vfs.remove_dir(p.uri("files"))
+    return out + [vfs.is_dir(p.uri("files"))]
+
+
+@operation("arrays in folders: walk, move, remove", "tiledb.walk, move, remove")
+def moves(p):
+    root, out = p.uri("moves"), []
+    tiledb.group_create(root, ctx=p.ctx)
+    p.dense("moves/a")
+    tiledb.walk(root, lambda uri, kind: out.append((os.path.basename(uri), kind)), ctx=p.ctx)
+    tiledb.move(p.uri("moves/a"), p.uri("moves/b"), ctx=p.ctx)
+    with tiledb.open(p.uri("moves/b"), ctx=p.ctx) as a:
+        out.append(int(a[7, 7]))
+    out.append(tiledb.object_type(p.uri("moves/a"), ctx=p.ctx))
+    tiledb.remove(p.uri("moves/b"), ctx=p.ctx)
+    return out + [tiledb.object_type(p.uri("moves/b"), ctx=p.ctx), tiledb.object_type(root, ctx=p.ctx)]
+
+
+@operation("files in arrays", "Filestore")
+def filestore(p):
+    source, uri = put(p, "in.bin", b"content" * 99), p.uri("stored")
+    with tiledb.scope_ctx(p.ctx):
+        tiledb.Array.create(uri, tiledb.ArraySchema.from_file(source))
+        tiledb.Filestore.copy_from(uri, source)
+        tiledb.Filestore.copy_to(uri, p.uri("out.bin"))
+    return tiledb.VFS(ctx=p.ctx).file_size(p.uri("out.bin"))
+
+
 @operation("errors", "TileDBError")
 def errors(p):
     uri, out = p.sparse("errors", 1), []
