@@ -4,6 +4,7 @@ import (
 	capnplib "capnproto.org/go/capnp/v3"
 
 	"azulejo/filter"
+	"azulejo/format"
 	"azulejo/internal/wire/capnp"
 	"azulejo/schema"
 )
@@ -14,6 +15,10 @@ func (e *encoder) schema(m capnp.ArraySchema, err error, v *schema.Array) {
 		return
 	}
 	e.ok(m.SetName(v.Name))
+	if name, err := format.ParseName(v.Name); err == nil {
+		times, err := m.NewTimestampRange(2)
+		fill(e, []uint64{name.Start, name.End}, times, err)
+	}
 	e.ok(m.SetArrayType(nameOf(arrayTypeNames[:], v.Type)))
 	e.ok(m.SetTileOrder(nameOf(layoutNames[:], v.TileOrder)))
 	e.ok(m.SetCellOrder(nameOf(layoutNames[:], v.CellOrder)))
