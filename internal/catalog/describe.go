@@ -131,25 +131,13 @@ func (c *Catalog) List(ctx context.Context, f Filter) ([]Asset, int, error) {
 	if err := c.db.Read().QueryRowContext(ctx, "SELECT count(*)"+from, args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("assets: %w", err)
 	}
-	query := "SELECT " + assetColumns + " WHERE " + where + " ORDER BY " + f.order()
+	order := " ORDER BY " + f.order()
 	if f.PerPage > 0 {
-		query += " LIMIT ? OFFSET ?"
+		order += " LIMIT ? OFFSET ?"
 		args = append(args, f.PerPage, int64(f.PerPage)*int64(max(f.Page-1, 0)))
 	}
-	rows, err := c.db.Read().QueryContext(ctx, query, args...)
-	if err != nil {
-		return nil, 0, fmt.Errorf("assets: %w", err)
-	}
-	defer rows.Close()
-	list := []Asset{}
-	for rows.Next() {
-		a, err := c.scan(rows)
-		if err != nil {
-			return nil, 0, err
-		}
-		list = append(list, a)
-	}
-	return list, total, rows.Err()
+	list, err := c.query(ctx, " WHERE "+where+order, args...)
+	return list, total, err
 }
 
 func (f Filter) where() (string, []any) {

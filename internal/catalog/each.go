@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 )
 
 // eachPage is how many assets Each reads at a time.
@@ -33,18 +32,5 @@ func (c *Catalog) Each(ctx context.Context, visit func(context.Context, Asset, L
 
 // page returns the next assets by id.
 func (c *Catalog) page(ctx context.Context, after string) ([]Asset, error) {
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT "+assetColumns+" WHERE a.state = 'live' AND a.id > ? ORDER BY a.id LIMIT ?", after, eachPage)
-	if err != nil {
-		return nil, fmt.Errorf("assets: %w", err)
-	}
-	defer rows.Close()
-	var list []Asset
-	for rows.Next() {
-		a, err := c.scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, rows.Err()
+	return c.query(ctx, " WHERE a.state = 'live' AND a.id > ? ORDER BY a.id LIMIT ?", after, eachPage)
 }

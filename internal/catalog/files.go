@@ -210,14 +210,14 @@ func (c *Catalog) around(ctx context.Context, namespaceID, path string) (Asset, 
 	return list[0], nil
 }
 
-// query returns the assets that a condition selects.
+// query returns the assets that a condition selects, an empty list if there are none.
 func (c *Catalog) query(ctx context.Context, where string, args ...any) ([]Asset, error) {
 	rows, err := c.db.Read().QueryContext(ctx, "SELECT "+assetColumns+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("assets: %w", err)
 	}
 	defer rows.Close()
-	var list []Asset
+	list := []Asset{}
 	for rows.Next() {
 		a, err := c.scan(rows)
 		if err != nil {
