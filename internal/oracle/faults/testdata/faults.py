@@ -260,16 +260,21 @@ class NotBuilt(Refusals):
             uri = site.adopt(directory, "with-deletes")
             same(tiledb.open(uri, ctx=ctx)[:]["a"], np.array([1, 3], np.int32))
 
-        def maintenance():
-            tiledb.from_numpy(site.uri("plain"), np.arange(5), ctx=ctx).close()
-            for run in (tiledb.consolidate, tiledb.vacuum):
-                with refused("501"):
-                    run(site.uri("plain"), ctx=ctx)
-            with tiledb.open(site.uri("plain"), ctx=ctx) as a:
-                same(a[:], np.arange(5))
+        def schema():
+            return tiledb.ArraySchema(domain=tiledb.Domain(tiledb.Dim("x", domain=(0, 9), tile=10, dtype=np.int32)), attrs=[tiledb.Attr("a", dtype=np.int32)])
+
+        def json_messages():
+            with refused("415"):
+                tiledb.Array.create(site.uri("by-json"), schema(), ctx=site.client(rest__server_serialization_format="JSON"))
+            assert tiledb.object_type(site.uri("by-json"), ctx=ctx) is None
+
+        def object_stores():
+            with refused("501", "s3://"):
+                tiledb.Array.create(site.uri("s3://bucket/array"), schema(), ctx=ctx)
 
         yield "ours/deleted cells", deleted_cells
-        yield "ours2/maintenance", maintenance
+        yield "ours2/messages in JSON", json_messages
+        yield "ours2/object stores", object_stores
 
 
 if __name__ == "__main__":
