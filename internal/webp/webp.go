@@ -48,14 +48,14 @@ func (l Layout) red() int {
 }
 
 // Decode fills dst with the pixels of a file that must hold an image of just this size. Alpha that the layout lacks is
-// dropped. len(dst) must be width * height * l.Depth(). The size is checked before anything of it is allocated. The error
+// dropped. len(dst) must be width * height * l.Depth(), which is not 0. The size is checked before anything of it is allocated. The error
 // wraps ErrCorrupt.
 func Decode(dst, file []byte, width, height int, l Layout) error {
 	c, err := webp.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	if c.Width != width || c.Height != height || len(dst) != width*height*l.Depth() {
+	if c.Width != width || c.Height != height || width < 1 || height < 1 || len(dst) != width*height*l.Depth() {
 		return fmt.Errorf("%w: %d x %d pixels instead of %d x %d", ErrCorrupt, c.Width, c.Height, width, height)
 	}
 	m, err := webp.Decode(bytes.NewReader(file))
