@@ -160,7 +160,7 @@ func (c *outColumn) validity(col *query.Column, n int) ([]byte, int) {
 	case c.form == formLabels:
 		size := c.field.Type.Size()
 		for i := range n {
-			if labelIndex(col.Data[i*size:(i+1)*size], c.field.Type.Kind()) >= c.nLabels {
+			if schema.LabelIndex(col.Data[i*size:(i+1)*size], c.field.Type.Kind()) >= c.nLabels {
 				drop(i)
 			}
 		}
@@ -172,18 +172,6 @@ func (c *outColumn) validity(col *query.Column, n int) ([]byte, int) {
 		}
 	}
 	return bitmap, nulls
-}
-
-// labelIndex returns an index value as a position among labels; negative ones are beyond all.
-func labelIndex(b []byte, kind datatype.Kind) uint64 {
-	var v uint64
-	for i, x := range b {
-		v |= uint64(x) << (8 * i)
-	}
-	if shift := 64 - 8*len(b); kind.Signed() {
-		v = uint64(int64(v<<shift) >> shift)
-	}
-	return v
 }
 
 // narrow returns the values in 32 bits. The error names a value that does not fit.

@@ -292,21 +292,9 @@ func Labels(ctx context.Context, a *array.Array, t *Table, name string) ([]strin
 	size := f.Type.Size()
 	out := make([]string, len(c.Data)/size)
 	for i := range out {
-		if v := index(c.Data[i*size:(i+1)*size], f.Type.Kind()); v < uint64(len(labels)) && (c.Validity == nil || c.Validity[i] != 0) {
+		if v := schema.LabelIndex(c.Data[i*size:(i+1)*size], f.Type.Kind()); v < uint64(len(labels)) && (c.Validity == nil || c.Validity[i] != 0) {
 			out[i] = labels[v]
 		}
 	}
 	return out, nil
-}
-
-// index returns a value as the position of a label; negative ones are beyond all.
-func index(b []byte, kind datatype.Kind) uint64 {
-	var v uint64
-	for i, x := range b {
-		v |= uint64(x) << (8 * i)
-	}
-	if shift := 64 - 8*len(b); kind.Signed() {
-		v = uint64(int64(v<<shift) >> shift)
-	}
-	return v
 }

@@ -34,6 +34,19 @@ func (e *Enumeration) Label(i int) []byte {
 	return e.Data[e.Offsets[i]:end:end]
 }
 
+// LabelIndex returns the value of one cell of an enumerated attribute, a whole number of a kind, as a position among labels;
+// negative ones are beyond all.
+func LabelIndex(b []byte, kind datatype.Kind) uint64 {
+	var v uint64
+	for i, x := range b {
+		v |= uint64(x) << (8 * i)
+	}
+	if shift := 64 - 8*len(b); kind.Signed() {
+		v = uint64(int64(v<<shift) >> shift)
+	}
+	return v
+}
+
 // Index returns the position of a label, and false when there is no such label. It looks at all labels; who asks often
 // makes a Lookup.
 func (e *Enumeration) Index(label []byte) (int, bool) {

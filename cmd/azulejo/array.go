@@ -43,8 +43,7 @@ type arrayCommand struct {
 
 // uriArg is the array that a command is about, and the time it is looked at.
 type uriArg struct {
-	storeFlags
-	keyFlag
+	keyedStore
 	URI string `arg:"" name:"uri" help:"A directory or a URI of any store."`
 	At  uint64 `help:"Open as of this time in milliseconds since 1970; now when absent."`
 }
@@ -58,11 +57,7 @@ func local(uri string) (string, error) {
 }
 
 func (a uriArg) open(ctx context.Context, opts ...array.Option) (*array.Array, error) {
-	fs, uri, err := a.store(a.URI)
-	if err != nil {
-		return nil, err
-	}
-	key, err := a.withKey()
+	fs, uri, key, err := a.keyed(a.URI)
 	if err != nil {
 		return nil, err
 	}
@@ -195,11 +190,7 @@ type arrayCheck struct{ uriArg }
 
 // Run is called by the command line parser.
 func (c *arrayCheck) Run(ctx context.Context) error {
-	fs, uri, err := c.store(c.URI)
-	if err != nil {
-		return err
-	}
-	key, err := c.withKey()
+	fs, uri, key, err := c.keyed(c.URI)
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,7 @@ import (
 
 // arrayCreate makes an array from a schema document.
 type arrayCreate struct {
-	storeFlags
-	keyFlag
+	keyedStore
 	URI    string `arg:"" name:"uri" help:"Where to make the array."`
 	Schema string `arg:"" name:"schema" help:"A JSON document as 'array schema --json' prints; - reads standard input."`
 }
@@ -32,11 +31,7 @@ func (c *arrayCreate) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Schema, err)
 	}
-	fs, uri, err := c.store(c.URI)
-	if err != nil {
-		return err
-	}
-	key, err := c.withKey()
+	fs, uri, key, err := c.keyed(c.URI)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,7 @@ import (
 
 // arrayExport writes cells of an array to a file.
 type arrayExport struct {
-	storeFlags
-	keyFlag
+	keyedStore
 	URI       string `arg:"" name:"uri" help:"The array."`
 	File      string `arg:"" name:"file" help:"The file to write; - is standard output."`
 	At        uint64 `help:"Open as of this time in milliseconds since 1970; now when absent."`
@@ -40,17 +39,13 @@ func (c *arrayExport) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fs, uri, err := c.store(c.URI)
+	fs, uri, key, err := c.keyed(c.URI)
 	if err != nil {
 		return err
 	}
 	at := array.Latest()
 	if c.At != 0 {
 		at.End = c.At
-	}
-	key, err := c.withKey()
-	if err != nil {
-		return err
 	}
 	arr, err := array.Open(ctx, fs, uri, at, key)
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 
 // arrayImport makes an array of files, or appends them to one.
 type arrayImport struct {
-	storeFlags
-	keyFlag
+	keyedStore
 	Paths      []string `arg:"" name:"file" help:"Files of one format, and last the URI of the array."`
 	Format     string   `enum:",csv,parquet,arrow,stream,npy,npz" default:"" help:"csv, parquet, arrow, stream (Arrow), npy or npz; the file's name tells when absent."`
 	Sparse     bool     `help:"Make a sparse array; needs --index."`
@@ -42,16 +41,12 @@ func (c *arrayImport) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("--sparse needs --index COLUMN,...: the columns that become the dimensions")
 	}
 	files, target := c.Paths[:len(c.Paths)-1], c.Paths[len(c.Paths)-1]
-	fs, uri, err := c.store(target)
+	fs, uri, key, err := c.keyed(target)
 	if err != nil {
 		return err
 	}
 	o := arrowio.Options{Index: c.Index, FullDomain: c.FullDomain, Nullable: c.Nullable, Tile: c.Tile, Capacity: c.Capacity, NoDups: c.NoDups, Portion: c.Memory << 20}
 	if o.Filters, err = parseFilters(c.Filters); err != nil {
-		return err
-	}
-	key, err := c.withKey()
-	if err != nil {
 		return err
 	}
 	in := &inputs{}

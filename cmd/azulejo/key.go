@@ -7,6 +7,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/filter"
+	"azulejo/vfs"
 )
 
 // keyFlag is the key of what a command is about. It is read from a file, because every user of a machine can read command
@@ -32,6 +33,22 @@ func (f keyFlag) key() (*filter.Key, error) {
 		return nil, fmt.Errorf("%s: %w", f.Key, err)
 	}
 	return k, nil
+}
+
+// keyedStore is where an array lies and how its key is given.
+type keyedStore struct {
+	storeFlags
+	keyFlag
+}
+
+// keyed returns the store of an array's URI or path, the URI as the store takes it, and the key as an option.
+func (k keyedStore) keyed(uri string) (vfs.FS, string, array.Option, error) {
+	fs, uri, err := k.store(uri)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	key, err := k.withKey()
+	return fs, uri, key, err
 }
 
 // withKey returns the key as an option.

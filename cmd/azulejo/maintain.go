@@ -8,6 +8,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/consolidate"
+	"azulejo/vfs"
 )
 
 // modeFlag is what a maintenance command is about.
@@ -15,6 +16,14 @@ type modeFlag struct {
 	storeFlags
 	URI  string `arg:"" name:"uri" help:"A directory or a URI of any store."`
 	Mode string `default:"fragments" enum:"fragments,commits,fragment_meta,array_meta,group_meta" help:"What to merge or remove: ${enum}."`
+}
+
+// place returns the store, the URI as the store takes it, and the mode.
+func (f modeFlag) place() (fs vfs.FS, uri string, mode consolidate.Mode, err error) {
+	if fs, uri, err = f.store(f.URI); err == nil {
+		mode, err = consolidate.ParseMode(f.Mode)
+	}
+	return fs, uri, mode, err
 }
 
 type arrayConsolidate struct {
@@ -34,11 +43,7 @@ type arrayConsolidate struct {
 
 // Run is called by the command line parser.
 func (c *arrayConsolidate) Run(ctx context.Context) error {
-	fs, uri, err := c.store(c.URI)
-	if err != nil {
-		return err
-	}
-	mode, err := consolidate.ParseMode(c.Mode)
+	fs, uri, mode, err := c.place()
 	if err != nil {
 		return err
 	}
@@ -71,11 +76,7 @@ type arrayVacuum struct{ modeFlag }
 
 // Run is called by the command line parser.
 func (c *arrayVacuum) Run(ctx context.Context) error {
-	fs, uri, err := c.store(c.URI)
-	if err != nil {
-		return err
-	}
-	mode, err := consolidate.ParseMode(c.Mode)
+	fs, uri, mode, err := c.place()
 	if err != nil {
 		return err
 	}

@@ -194,10 +194,12 @@ func (s *server) wire(ctx context.Context) error {
 	s.compacted = web.NewCompactMetrics(metrics.Registry())
 	files := s3face.New(s.store.accounts, s.vault)
 	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
-	s.web, err = web.New(web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
-		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage,
-		Context: s.store.db.Once}, table)
-	if err != nil {
+	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
+		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}
+	if s.store.db.Shared() {
+		options.Context = s.store.db.Once
+	}
+	if s.web, err = web.New(options, table); err != nil {
 		return err
 	}
 	pages.Login = s.web.Login
@@ -348,6 +350,6 @@ func (s *server) loadDemo(ctx context.Context, address string) error {
 	for _, set := range sets {
 		fmt.Printf("  tiledb://%s/%s  %s\n", admin.Name, set.Name, set.About)
 	}
-	fmt.Printf("\nPaste this into Python (pip install tiledb pandas):\n\n%s", demo.Snippet(at))
+	fmt.Printf("\nPaste this into Python (%s):\n\n%s", demo.Install, demo.Snippet(at))
 	return nil
 }

@@ -10,18 +10,13 @@ import (
 )
 
 type arrayUpgrade struct {
-	storeFlags
-	keyFlag
+	keyedStore
 	URI string `arg:"" name:"uri" help:"A directory or a URI of any store."`
 }
 
 // Run is called by the command line parser.
 func (c *arrayUpgrade) Run(ctx context.Context) error {
-	fs, uri, err := c.store(c.URI)
-	if err != nil {
-		return err
-	}
-	key, err := c.withKey()
+	fs, uri, key, err := c.keyed(c.URI)
 	if err != nil {
 		return err
 	}

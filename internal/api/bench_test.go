@@ -24,8 +24,8 @@ func BenchmarkSmallRead(b *testing.B) {
 	t := &testing.T{}
 	w := newWorldIn(b, b.TempDir(), b.TempDir())
 	w.t = t
-	w.want(w.full, post, "/v1/arrays/ann/small", recorded(b, "small-create.bin"), 204, "")
-	w.want(w.full, post, "/v3/arrays/ann/small"+submitWrite, recorded(b, "small-write-submit.bin"), 200, "")
+	w.want(w.Full, post, "/v1/arrays/ann/small", recorded(b, "small-create.bin"), 204, "")
+	w.want(w.Full, post, "/v3/arrays/ann/small"+submitWrite, recorded(b, "small-write-submit.bin"), 200, "")
 	if t.Failed() {
 		b.Fatal("the array could not be made")
 	}
@@ -38,7 +38,7 @@ func BenchmarkSmallRead(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				r := httptest.NewRequest(post, call.path, bytes.NewReader(body))
-				r.Header.Set("X-TILEDB-REST-API-Key", w.full)
+				r.Header.Set("X-TILEDB-REST-API-Key", w.Full)
 				recorder := httptest.NewRecorder()
 				w.server.ServeHTTP(recorder, r)
 				if recorder.Code != 200 {

@@ -2,42 +2,28 @@ package api
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"azulejo/datatype"
 	"azulejo/filter"
-	"azulejo/internal/access"
-	"azulejo/internal/account"
-	"azulejo/internal/catalog"
-	"azulejo/internal/db"
-	"azulejo/internal/oracle/dbtest"
-	"azulejo/internal/token"
-	"azulejo/internal/vault"
+	"azulejo/internal/oracle/servertest"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
 	"azulejo/query"
 	"azulejo/schema"
-	"azulejo/vfs/file"
 )
 
 // world is a whole server over a temporary directory with two users, without a listener.
 type world struct {
-	t      *testing.T
+	t *testing.T
+	*servertest.Parts
 	server *web.Server
 	api    *API
-	tokens *token.Tokens
-	// allowed is the directory that the admin may register arrays from.
-	allowed string
-	ann     access.Subject
-	// full and other are tokens of ann and of bob with every scope.
-	full, other string
 }
 
 func newWorld(t *testing.T) *world {
@@ -50,46 +36,17 @@ func newWorld(t *testing.T) *world {
 // newWorldIn is newWorld for tests and benchmarks, with the data and the allowed directory given.
 func newWorldIn(t testing.TB, dir, allowed string) *world {
 	t.Helper()
-	ctx := context.Background()
-	allowed, err := filepath.EvalSymlinks(allowed)
+	w := &world{Parts: servertest.NewIn(t, dir, allowed)}
+	w.api = New(Parts{Accounts: w.Accounts, Tokens: w.Tokens, Catalog: w.Catalog, Vault: w.Vault, Key: bytes.Repeat([]byte{7}, 32), Limits: Limits{MessageBytes: 16 << 20}})
+	var err error
+	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: w.Tokens, Accounts: w.Accounts, Classes: Classes()}, w.api.Operations())
 	must(t, err)
-	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
-	must(t, err)
-	t.Cleanup(func() { d.Close() })
-	accounts := account.New(d, time.Now, 2)
-	tokens := token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
-	assets, err := catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
-	must(t, err)
-	store := vault.New(file.New(), assets, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
-	w := &world{tokens: tokens, allowed: allowed}
-	w.api = New(Parts{Accounts: accounts, Tokens: tokens, Catalog: assets, Vault: store, Key: bytes.Repeat([]byte{7}, 32), Limits: Limits{MessageBytes: 16 << 20}})
-	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: tokens, Accounts: accounts, Classes: Classes()}, w.api.Operations())
-	must(t, err)
-	for _, name := range []string{"ann", "bob"} {
-		u, err := accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
-		must(t, err)
-		secret, _, err := tokens.Create(ctx, token.SubjectOf(u), token.NewToken{Name: "test"})
-		must(t, err)
-		if w.other = secret.Reveal(); name == "ann" {
-			w.ann, w.full = token.SubjectOf(u), secret.Reveal()
-		}
-	}
 	return w
 }
 
 func must(t testing.TB, err error) {
 	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// token makes a token of ann's with the given scopes.
-func (w *world) token(scopes ...string) string {
-	w.t.Helper()
-	secret, _, err := w.tokens.Create(context.Background(), w.ann, token.NewToken{Scopes: scopes})
-	must(w.t, err)
-	return secret.Reveal()
+	servertest.Must(t, err)
 }
 
 // call sends a request and returns status and body.

@@ -285,10 +285,9 @@ func (c *Catalog) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	return c.db.Update(ctx, fn)
 }
 
-// Exclude waits until no other server process works on the asset under Exclude
-// and returns the function that ends it.
-func (c *Catalog) Exclude(ctx context.Context, a Asset) (release func() error, err error) {
-	return c.db.Exclude(ctx, "asset "+a.ID)
+// Exclude is db.DB.Exclude.
+func (c *Catalog) Exclude(ctx context.Context, key string) (release func() error, err error) {
+	return c.db.Exclude(ctx, key)
 }
 
 // Shared reports whether other server processes may serve the same assets.

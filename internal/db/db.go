@@ -12,7 +12,7 @@
 // at once, and Memo for what they may remember.
 //
 // Statements are written for SQLite, with the placeholders ? and ?1; what both
-// understand is used, and package dbtest runs tests against both.
+// understand is used, and internal/oracle/dbtest runs tests against both.
 //
 // A Tx of Update must not outlive its function, and nothing slow (hashing,
 // storage) belongs inside one.

@@ -64,11 +64,7 @@ func (s *shared) close() error {
 	defer s.mu.Unlock()
 	var err error
 	if s.alive != nil {
-		_, err = s.alive.ExecContext(context.Background(), "SELECT pg_advisory_unlock(?)", s.maker)
-		if errors.Is(err, driver.ErrBadConn) {
-			err = nil // the lock went with the connection
-		}
-		err = errors.Join(err, s.alive.Close())
+		err = giveBack(context.Background(), s.alive, s.maker)
 	}
 	return errors.Join(err, s.pool.Close())
 }
@@ -122,11 +118,20 @@ func (d *DB) Exclude(ctx context.Context, key string) (release func() error, err
 	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock(?)", n); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return func() error {
-		// After the work is done its client may be gone; the lock is given back all the same.
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock(?)", n)
-		return errors.Join(err, conn.Close())
-	}, nil
+	// After the work is done its client may be gone; the lock is given back all the same.
+	return func() error { return giveBack(context.WithoutCancel(ctx), conn, n) }, nil
+}
+
+// giveBack gives back a lock and the connection that holds it. Of a connection that broke both are gone already.
+func giveBack(ctx context.Context, conn *sql.Conn, n int64) error {
+	_, err := conn.ExecContext(ctx, "SELECT pg_advisory_unlock(?)", n)
+	if errors.Is(err, driver.ErrBadConn) {
+		err = nil
+	}
+	if shut := conn.Close(); !errors.Is(shut, driver.ErrBadConn) {
+		err = errors.Join(err, shut)
+	}
+	return err
 }
 
 // stampKey is where Once keeps its stamp in a context.

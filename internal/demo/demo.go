@@ -256,6 +256,9 @@ func whole(s *schema.Array) query.Subarray {
 	return sub
 }
 
+// Install is the command that gives Python what Snippet needs.
+const Install = "pip install tiledb pyarrow 'pandas<3'"
+
 // Snippet returns lines of Python to paste that read the demo arrays with the unmodified client.
 func Snippet(s Server) string {
 	quote := func(v string) string {

@@ -16,6 +16,7 @@ import (
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
+	"azulejo/internal/oracle/servertest"
 	"azulejo/schema"
 	"azulejo/vfs/file"
 )
@@ -40,18 +41,18 @@ func (w *world) group(ref string) catalog.Asset {
 func (w *world) create(kind catalog.Kind, action access.Action, ref string, info catalog.Info, store func(context.Context, catalog.Location) error) catalog.Asset {
 	w.t.Helper()
 	n := catalog.NewAsset{Kind: kind, Info: info}
-	must(w.t, n.FromRef(ref))
-	g, err := access.Allowed(w.ann, action, access.Object{Kind: access.Namespace, ID: w.ann.NamespaceID, NamespaceID: w.ann.NamespaceID})
-	must(w.t, err)
-	a, err := w.assets.Create(context.Background(), g, n, store)
-	must(w.t, err)
+	servertest.Must(w.t, n.FromRef(ref))
+	g, err := access.Allowed(w.Ann, action, access.Object{Kind: access.Namespace, ID: w.Ann.NamespaceID, NamespaceID: w.Ann.NamespaceID})
+	servertest.Must(w.t, err)
+	a, err := w.Catalog.Create(context.Background(), g, n, store)
+	servertest.Must(w.t, err)
 	return a
 }
 
 // resolve returns ann's asset of that name, and whether there is one.
 func (w *world) resolve(ref string) (catalog.Asset, bool) {
 	w.t.Helper()
-	a, err := w.assets.Resolve(context.Background(), w.ann.NamespaceID, ref)
+	a, err := w.Catalog.Resolve(context.Background(), w.Ann.NamespaceID, ref)
 	if err != nil && !errors.Is(err, catalog.ErrNotFound) {
 		w.t.Fatal(err)
 	}
@@ -112,16 +113,16 @@ func TestArraysByName(t *testing.T) {
 		t.Errorf("no array there: %v", err)
 	}
 	w.want(get, "/ann/moved/notes.txt", "", 200, "mine")
-	w.move("moved", "file:"+w.allowed+"/sub/c")
+	w.move("moved", "file:"+w.Allowed+"/sub/c")
 	if _, ok := w.resolve("moved"); ok {
 		t.Error("the second name is still there")
 	}
 	w.gone(b)
-	c, ok := w.resolve("file://" + w.allowed + "/sub/c")
+	c, ok := w.resolve("file://" + w.Allowed + "/sub/c")
 	if !ok || c.Name != "c" {
 		t.Errorf("%+v", c)
 	}
-	if got, ok := w.resolve("file:" + w.allowed + "/sub/c"); !ok || got.ID != c.ID {
+	if got, ok := w.resolve("file:" + w.Allowed + "/sub/c"); !ok || got.ID != c.ID {
 		t.Errorf("by one slash: %+v", got)
 	}
 	// Removed by name, all at once.
@@ -142,18 +143,18 @@ func TestArraysByName(t *testing.T) {
 // A group goes when its own files go; arrays inside it stay until theirs do.
 func TestGroups(t *testing.T) {
 	w := newWorld(t)
-	g := w.group("file://" + w.allowed + "/g")
-	inside := w.array("file://"+w.allowed+"/g/inside", catalog.Info{})
-	base := "file://" + w.allowed + "/g/"
+	g := w.group("file://" + w.Allowed + "/g")
+	inside := w.array("file://"+w.Allowed+"/g/inside", catalog.Info{})
+	base := "file://" + w.Allowed + "/g/"
 	keys := w.keys("prefix=" + base)
 	if len(keys) != 2 || keys[0] != base+"__tiledb_group.tdb" || !strings.HasPrefix(keys[1], base+"inside/__schema/") {
 		t.Fatalf("%v", keys)
 	}
 	// A token for arrays alone sees the array, and not the group around it.
-	arrays := w.token("array:admin")
+	arrays := w.Token(w.t, "array:admin")
 	w.wantAs(request{arrays, get, "/ann/" + keys[0], "", nil, false}, 403, "AccessDenied")
 	w.wantAs(request{arrays, get, "/ann/" + keys[1], "", nil, false}, 200, "")
-	w.wantAs(request{w.other, get, "/ann/" + keys[0], "", nil, false}, 404, "NoSuchBucket")
+	w.wantAs(request{w.Other, get, "/ann/" + keys[0], "", nil, false}, 404, "NoSuchBucket")
 	w.want(del, "/ann/"+keys[0], "", 204, "")
 	if _, ok := w.resolve(g.ID); ok {
 		t.Error("the group is still there")
@@ -165,7 +166,7 @@ func TestGroups(t *testing.T) {
 	if _, ok := w.resolve(inside.ID); ok {
 		t.Error("the array is still there")
 	}
-	if left, err := os.ReadDir(w.allowed); err != nil || len(left) != 0 {
+	if left, err := os.ReadDir(w.Allowed); err != nil || len(left) != 0 {
 		t.Errorf("left: %v, %v", left, err)
 	}
 	// A group that is written becomes one, where its token may register groups.
@@ -210,8 +211,8 @@ func TestFilesBesideAssets(t *testing.T) {
 	w.want(get, "/ann/arr/before.txt", "", 404, "")
 	// The server's own unfinished work among an array's files is nobody's.
 	hidden := filepath.Join(strings.TrimPrefix(a.StorageURI(), "file://"), ".azulejo-upload-1")
-	must(t, os.Mkdir(hidden, 0o700))
-	must(t, os.WriteFile(filepath.Join(hidden, "begin"), nil, 0o600))
+	servertest.Must(t, os.Mkdir(hidden, 0o700))
+	servertest.Must(t, os.WriteFile(filepath.Join(hidden, "begin"), nil, 0o600))
 	w.want(get, "/ann/arr/.azulejo-upload-1/begin", "", 404, "")
 	for _, key := range w.keys("prefix=arr/") {
 		if strings.Contains(key, "azulejo") {

@@ -62,12 +62,12 @@ func TestChunkedBodies(t *testing.T) {
 		length := fmt.Sprint(len(content))
 		for name, digest := range digests(content) {
 			trailer := checksumPrefix + name
-			w.wantAs(request{w.full, put, "/ann/f", chunked(content, 65536, false, trailer+":"+digest), []string{bodyDigest, "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+			w.wantAs(request{w.Full, put, "/ann/f", chunked(content, 65536, false, trailer+":"+digest), []string{bodyDigest, "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
 				"Content-Encoding", "aws-chunked", decodedLength, length, "X-Amz-Trailer", trailer}, true}, 200, "")
-			w.wantAs(request{w.full, put, "/ann/g", content, []string{trailer, digest}, false}, 200, "")
+			w.wantAs(request{w.Full, put, "/ann/g", content, []string{trailer, digest}, false}, 200, "")
 		}
-		w.wantAs(request{w.full, put, "/ann/h", chunked(content, 1000, true), []string{bodyDigest, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", decodedLength, length}, true}, 200, "")
-		w.wantAs(request{w.full, put, "/ann/i", strings.TrimSuffix(chunked(content, 1000, true, "x-amz-trailer-signature:00"), "\r\n"), []string{bodyDigest,
+		w.wantAs(request{w.Full, put, "/ann/h", chunked(content, 1000, true), []string{bodyDigest, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", decodedLength, length}, true}, 200, "")
+		w.wantAs(request{w.Full, put, "/ann/i", strings.TrimSuffix(chunked(content, 1000, true, "x-amz-trailer-signature:00"), "\r\n"), []string{bodyDigest,
 			"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", decodedLength, length}, false}, 200, "")
 		for _, key := range []string{"f", "g", "h", "i"} {
 			if got := w.want(get, "/ann/"+key, "", 200, "").Body.String(); got != content {
@@ -112,8 +112,8 @@ func TestWrongBodies(t *testing.T) {
 		{strings.Repeat("0", 5000), "InvalidRequest", streaming},
 		{"0\r\n" + strings.Repeat("a:b\r\n", 20) + "\r\n", "InvalidRequest", streaming},
 	} {
-		w.wantAs(request{w.full, put, "/ann/f", c.body, c.header, false}, 400, "<Code>"+c.code+"</Code>")
-		w.wantAs(request{w.full, put, "/ann/new", c.body, c.header, true}, 400, "<Code>"+c.code+"</Code>")
+		w.wantAs(request{w.Full, put, "/ann/f", c.body, c.header, false}, 400, "<Code>"+c.code+"</Code>")
+		w.wantAs(request{w.Full, put, "/ann/new", c.body, c.header, true}, 400, "<Code>"+c.code+"</Code>")
 	}
 	w.want(get, "/ann/f", "", 200, "old")
 	w.want(get, "/ann/new", "", 404, "NoSuchKey")

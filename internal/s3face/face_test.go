@@ -1,6 +1,7 @@
 package s3face
 
 import (
+	"azulejo/internal/oracle/servertest"
 	"fmt"
 	"net/http"
 	"os"
@@ -33,7 +34,7 @@ func TestPutGetHeadDelete(t *testing.T) {
 	if list := w.keys(""); len(list) != 0 {
 		t.Errorf("left: %v", list)
 	}
-	if left, err := os.ReadDir(filepath.Join(w.data, "storage", w.ann.NamespaceID, "files")); err != nil || len(left) != 0 {
+	if left, err := os.ReadDir(filepath.Join(w.Dir, "storage", w.Ann.NamespaceID, "files")); err != nil || len(left) != 0 {
 		t.Errorf("left in storage: %v, %v", left, err)
 	}
 }
@@ -42,11 +43,11 @@ func TestKeysThatCannotBe(t *testing.T) {
 	w := newWorld(t)
 	for _, key := range []string{"a//b", "/a", "a/../b", "..", "%2e%2e/x", "a/%2E%2E/%2E%2E/%2E%2E/azulejo.db", "./a", "a%00b", "a%0Ab", "%FF", ".azulejo-tmp-x",
 		strings.Repeat("n", 256), strings.Repeat("a/", 300) + "a"} {
-		got := w.do(request{w.full, put, "/ann/" + key, "x", nil, false})
+		got := w.do(request{w.Full, put, "/ann/" + key, "x", nil, false})
 		if got.Code != 400 && got.Code != 404 {
 			t.Errorf("PUT %q: %d %s", key, got.Code, got.Body)
 		}
-		if got := w.do(request{w.full, get, "/ann/" + key, "", nil, false}); got.Code != 404 && got.Code != 400 {
+		if got := w.do(request{w.Full, get, "/ann/" + key, "", nil, false}); got.Code != 404 && got.Code != 400 {
 			t.Errorf("GET %q: %d %s", key, got.Code, got.Body)
 		}
 	}
@@ -67,30 +68,30 @@ func TestKeysThatCannotBe(t *testing.T) {
 func TestTenants(t *testing.T) {
 	w := newWorld(t)
 	w.want(put, "/ann/secret", "x", 200, "")
-	must(t, os.WriteFile(filepath.Join(w.allowed, "plain"), []byte("ann's"), 0o600))
-	annsFiles := filepath.Join(w.data, "storage", w.ann.NamespaceID, "files", "secret")
+	servertest.Must(t, os.WriteFile(filepath.Join(w.Allowed, "plain"), []byte("ann's"), 0o600))
+	annsFiles := filepath.Join(w.Dir, "storage", w.Ann.NamespaceID, "files", "secret")
 	for _, c := range []struct{ method, path string }{
 		{get, "/ann/secret"}, {head, "/ann/secret"}, {put, "/ann/secret"}, {del, "/ann/secret"}, {get, "/ann/none"}, {get, "/ann?list-type=2"}, {head, "/ann"},
 		{post, "/ann?delete"}, {post, "/ann/secret?uploads"}, {get, "/ann?location"}, {put, "/ann"}, {get, "/nobody"}, {get, "/ann?list-type=2&prefix=secret"},
 	} {
-		w.wantAs(request{w.other, c.method, c.path, "", nil, false}, 404, map[bool]string{true: "", false: "NoSuchBucket"}[c.method == head])
+		w.wantAs(request{w.Other, c.method, c.path, "", nil, false}, 404, map[bool]string{true: "", false: "NoSuchBucket"}[c.method == head])
 		w.wantAs(request{"", c.method, c.path, "", nil, false}, 401, "")
 		w.wantAs(request{"azj_k_nonsense", c.method, c.path, "", nil, false}, 401, "")
 	}
-	for _, path := range []string{annsFiles, filepath.Join(w.allowed, "plain"), filepath.Join(w.data, "azulejo.db"), "/etc/passwd", "/", w.data, filepath.Join(w.allowed, "new")} {
+	for _, path := range []string{annsFiles, filepath.Join(w.Allowed, "plain"), filepath.Join(w.Dir, "azulejo.db"), "/etc/passwd", "/", w.Dir, filepath.Join(w.Allowed, "new")} {
 		for _, method := range []string{get, put, del} {
-			w.wantAs(request{w.other, method, "/bob/file:" + path, "", nil, false}, 403, "")
+			w.wantAs(request{w.Other, method, "/bob/file:" + path, "", nil, false}, 403, "")
 		}
-		w.wantAs(request{w.other, put, "/bob/copy", "", []string{copySource, "bob/file:" + path}, false}, 403, "")
+		w.wantAs(request{w.Other, put, "/bob/copy", "", []string{copySource, "bob/file:" + path}, false}, 403, "")
 	}
-	w.wantAs(request{w.other, put, "/bob/copy", "", []string{copySource, "ann/secret"}, false}, 404, "NoSuch")
+	w.wantAs(request{w.Other, put, "/bob/copy", "", []string{copySource, "ann/secret"}, false}, 404, "NoSuch")
 	w.want(get, "/ann/secret", "", 200, "x")
 }
 
 func TestScopes(t *testing.T) {
 	w := newWorld(t)
 	w.want(put, "/ann/f", "x", 200, "")
-	read, write := w.token("array:read"), w.token("array:read-write")
+	read, write := w.Token(w.t, "array:read"), w.Token(w.t, "array:read-write")
 	w.wantAs(request{read, get, "/ann/f", "", nil, false}, 200, "x")
 	w.wantAs(request{read, put, "/ann/f", "", nil, false}, 403, "AccessDenied")
 	w.wantAs(request{read, post, "/ann/f?uploads", "", nil, false}, 403, "AccessDenied")
@@ -98,32 +99,32 @@ func TestScopes(t *testing.T) {
 	w.wantAs(request{write, put, "/ann/f", "y", nil, false}, 200, "")
 	w.wantAs(request{write, del, "/ann/f", "", nil, false}, 403, "AccessDenied")
 	w.wantAs(request{write, post, "/ann?delete", "<Delete><Object><Key>f</Key></Object></Delete>", nil, false}, 403, "AccessDenied")
-	w.wantAs(request{w.token("group:admin"), get, "/ann/f", "", nil, false}, 403, "AccessDenied")
-	w.wantAs(request{w.token("group:admin"), get, "/ann?list-type=2", "", nil, false}, 403, "AccessDenied")
+	w.wantAs(request{w.Token(w.t, "group:admin"), get, "/ann/f", "", nil, false}, 403, "AccessDenied")
+	w.wantAs(request{w.Token(w.t, "group:admin"), get, "/ann?list-type=2", "", nil, false}, 403, "AccessDenied")
 }
 
 // Links that people with a shell make lead nowhere.
 func TestLinks(t *testing.T) {
 	w := newWorld(t)
 	outside := filepath.Join(t.TempDir(), "outside")
-	must(t, os.WriteFile(outside, []byte("secret"), 0o600))
-	must(t, os.Symlink(outside, filepath.Join(w.allowed, "link")))
-	must(t, os.Symlink(filepath.Dir(outside), filepath.Join(w.allowed, "dir")))
-	must(t, os.WriteFile(filepath.Join(w.allowed, "plain"), []byte("mine"), 0o600))
-	base := "/ann/file:" + w.allowed
+	servertest.Must(t, os.WriteFile(outside, []byte("secret"), 0o600))
+	servertest.Must(t, os.Symlink(outside, filepath.Join(w.Allowed, "link")))
+	servertest.Must(t, os.Symlink(filepath.Dir(outside), filepath.Join(w.Allowed, "dir")))
+	servertest.Must(t, os.WriteFile(filepath.Join(w.Allowed, "plain"), []byte("mine"), 0o600))
+	base := "/ann/file:" + w.Allowed
 	w.want(get, base+"/plain", "", 200, "mine")
 	w.want(get, base+"/link", "", 403, "AccessDenied")
 	w.want(put, base+"/link", "", 403, "AccessDenied")
 	w.want(get, base+"/dir/outside", "", 403, "AccessDenied")
 	w.want(put, base+"/dir/new", "", 403, "AccessDenied")
 	w.want(del, base+"/dir/outside", "", 403, "AccessDenied")
-	if got, want := w.keys("prefix=file:"+w.allowed+"/"), []string{"file://" + w.allowed + "/plain"}; !slices.Equal(got, want) {
+	if got, want := w.keys("prefix=file:"+w.Allowed+"/"), []string{"file://" + w.Allowed + "/plain"}; !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
-	w.want(get, "/ann?list-type=2&prefix=file:"+w.allowed+"/dir/", "", 403, "AccessDenied")
+	w.want(get, "/ann?list-type=2&prefix=file:"+w.Allowed+"/dir/", "", 403, "AccessDenied")
 	w.want(put, "/ann/own/file", "x", 200, "")
-	own := filepath.Join(w.data, "storage", w.ann.NamespaceID, "files", "own")
-	must(t, os.Symlink(outside, filepath.Join(own, "link")))
+	own := filepath.Join(w.Dir, "storage", w.Ann.NamespaceID, "files", "own")
+	servertest.Must(t, os.Symlink(outside, filepath.Join(own, "link")))
 	w.want(get, "/ann/own/link", "", 403, "AccessDenied")
 	if got := w.keys(""); !slices.Equal(got, []string{"own/file"}) {
 		t.Errorf("%v", got)
@@ -153,14 +154,14 @@ func TestNotServed(t *testing.T) {
 	w.want(head, "/ann", "", 200, "")
 	w.want(get, "", "", 200, "<Name>ann</Name>")
 	w.want(http.MethodPatch, "/ann/f", "", 405, "")
-	got := w.do(request{"", get, "/ann/f", "", []string{"X-TILEDB-REST-API-Key", w.full}, false})
+	got := w.do(request{"", get, "/ann/f", "", []string{"X-TILEDB-REST-API-Key", w.Full}, false})
 	if got.Code != 200 || got.Body.String() != "x" {
 		t.Errorf("by the header of the REST API: %d %s", got.Code, got.Body)
 	}
-	for _, credential := range []string{"Credential=" + w.full, "Credential=/20270102/us-east-1/s3/aws4_request", "Signature=00", "Credential=" + w.full + "/a/b/c/d"} {
+	for _, credential := range []string{"Credential=" + w.Full, "Credential=/20270102/us-east-1/s3/aws4_request", "Signature=00", "Credential=" + w.Full + "/a/b/c/d"} {
 		got := w.do(request{"", get, "/ann/f", "", []string{"Authorization", "AWS4-HMAC-SHA256 " + credential}, false})
 		if got.Code != 401 {
-			t.Errorf("%s: %d", strings.ReplaceAll(credential, w.full, "TOKEN"), got.Code)
+			t.Errorf("%s: %d", strings.ReplaceAll(credential, w.Full, "TOKEN"), got.Code)
 		}
 	}
 }

@@ -1,85 +1,35 @@
 package s3face
 
 import (
-	"context"
 	"encoding/xml"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"azulejo/internal/access"
-	"azulejo/internal/account"
-	"azulejo/internal/catalog"
-	"azulejo/internal/db"
-	"azulejo/internal/oracle/dbtest"
-	"azulejo/internal/token"
-	"azulejo/internal/vault"
+	"azulejo/internal/oracle/servertest"
 	"azulejo/internal/web"
-	"azulejo/vfs/file"
 )
 
 // world is a server over a temporary directory with the users ann and bob, without a listener. Ann may use the directory
 // allowed.
 type world struct {
-	t       testing.TB
-	server  *web.Server
-	face    *Face
-	tokens  *token.Tokens
-	assets  *catalog.Catalog
-	data    string
-	allowed string
-	ann     access.Subject
-	// full and other are tokens of ann and of bob with every scope.
-	full, other string
+	t testing.TB
+	*servertest.Parts
+	server *web.Server
+	face   *Face
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	ctx := context.Background()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	must(t, err)
-	allowed, err := filepath.EvalSymlinks(t.TempDir())
-	must(t, err)
-	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
-	must(t, err)
-	t.Cleanup(func() { d.Close() })
-	accounts := account.New(d, time.Now, 2)
-	tokens := token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
-	assets, err := catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
-	must(t, err)
-	v := vault.New(file.New(), assets, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
-	w := &world{t: t, tokens: tokens, assets: assets, data: dir, allowed: allowed, face: New(accounts, v)}
-	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: tokens, Accounts: accounts}, w.face.Operations())
-	must(t, err)
-	for _, name := range []string{"ann", "bob"} {
-		u, err := accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
-		must(t, err)
-		secret, _, err := tokens.Create(ctx, token.SubjectOf(u), token.NewToken{Name: "test"})
-		must(t, err)
-		if w.other = secret.Reveal(); name == "ann" {
-			w.ann, w.full = token.SubjectOf(u), secret.Reveal()
-		}
-	}
+	w := &world{t: t, Parts: servertest.New(t)}
+	w.face = New(w.Accounts, w.Vault)
+	var err error
+	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: w.Tokens, Accounts: w.Accounts}, w.face.Operations())
+	servertest.Must(t, err)
 	return w
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// token makes a token of ann's with the given scopes.
-func (w *world) token(scopes ...string) string {
-	w.t.Helper()
-	secret, _, err := w.tokens.Create(context.Background(), w.ann, token.NewToken{Scopes: scopes})
-	must(w.t, err)
-	return secret.Reveal()
 }
 
 // request is a call; Header holds pairs of a name and a value.
@@ -112,7 +62,7 @@ func (w *world) do(c request) *httptest.ResponseRecorder {
 // want is do as ann with a check of the status and of the error's code or a part of the body.
 func (w *world) want(method, path, body string, status int, part string, header ...string) *httptest.ResponseRecorder {
 	w.t.Helper()
-	return w.wantAs(request{w.full, method, path, body, header, false}, status, part)
+	return w.wantAs(request{w.Full, method, path, body, header, false}, status, part)
 }
 
 func (w *world) wantAs(c request, status int, part string) *httptest.ResponseRecorder {

@@ -1,6 +1,7 @@
 package s3face
 
 import (
+	"azulejo/internal/oracle/servertest"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -14,8 +15,8 @@ import (
 // namespace's storage changes.
 func FuzzRequests(f *testing.F) {
 	w := newWorld(f)
-	outside := filepath.Join(w.data, "outside")
-	must(f, os.WriteFile(outside, []byte("x"), 0o600))
+	outside := filepath.Join(w.Dir, "outside")
+	servertest.Must(f, os.WriteFile(outside, []byte("x"), 0o600))
 	for _, c := range [][4]string{
 		{"GET", "ann", "list-type=2&prefix=a/&delimiter=/&continuation-token=a2E", ""}, {"PUT", "ann/a/b", "", "content"}, {"PUT", "ann/a/b", "partNumber=1&uploadId=x", "c"},
 		{"POST", "ann", "delete", "<Delete><Object><Key>a</Key></Object></Delete>"}, {"POST", "ann/a", "uploadId=x", "<C><Part><PartNumber>1</PartNumber></Part></C>"},
@@ -36,7 +37,7 @@ func FuzzRequests(f *testing.F) {
 		u.RawQuery = query
 		r := httptest.NewRequest(http.MethodGet, "/", strings.NewReader(body))
 		r.Method, r.URL = method, u
-		r.Header.Set("X-TILEDB-REST-API-Key", w.full)
+		r.Header.Set("X-TILEDB-REST-API-Key", w.Full)
 		for name, value := range map[string]string{"Range": span, bodyDigest: digest} {
 			if value != "" {
 				r.Header.Set(name, value)

@@ -1,6 +1,7 @@
 package s3face
 
 import (
+	"azulejo/internal/oracle/servertest"
 	"encoding/xml"
 	"fmt"
 	"math/rand/v2"
@@ -74,7 +75,7 @@ func TestListings(t *testing.T) {
 			segments = append(segments, parts[r.IntN(len(parts))])
 		}
 		key := strings.Join(segments, "/")
-		if slices.Contains(keys, key) || w.do(request{w.full, put, "/ann/" + (&url.URL{Path: key}).EscapedPath(), key, nil, false}).Code == 409 {
+		if slices.Contains(keys, key) || w.do(request{w.Full, put, "/ann/" + (&url.URL{Path: key}).EscapedPath(), key, nil, false}).Code == 409 {
 			continue // a file where a directory is
 		}
 		keys = append(keys, key)
@@ -99,7 +100,7 @@ func TestListings(t *testing.T) {
 	var all []string
 	for marker := ""; ; {
 		var l listing
-		must(t, xml.Unmarshal(w.want(get, "/ann?max-keys=7&delimiter=/&marker="+url.QueryEscape(marker), "", 200, "").Body.Bytes(), &l))
+		servertest.Must(t, xml.Unmarshal(w.want(get, "/ann?max-keys=7&delimiter=/&marker="+url.QueryEscape(marker), "", 200, "").Body.Bytes(), &l))
 		for _, c := range l.Contents {
 			all = append(all, c.Key)
 		}
@@ -130,7 +131,7 @@ func TestDeleteObjects(t *testing.T) {
 	body := "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Object><Key>d/0</Key></Object><Object><Key>d/none</Key></Object>" +
 		"<Object><Key>d/1</Key><VersionId>v</VersionId></Object><Object><Key>file:/etc/passwd</Key></Object></Delete>"
 	var reply deleted
-	must(t, xml.Unmarshal(w.want(post, "/ann?delete", body, 200, "").Body.Bytes(), &reply))
+	servertest.Must(t, xml.Unmarshal(w.want(post, "/ann?delete", body, 200, "").Body.Bytes(), &reply))
 	if want := []removed{{"d/0"}, {"d/none"}}; !slices.Equal(reply.Deleted, want) {
 		t.Errorf("%+v", reply)
 	}

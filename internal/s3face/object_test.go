@@ -1,6 +1,7 @@
 package s3face
 
 import (
+	"azulejo/internal/oracle/servertest"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -45,7 +46,7 @@ func TestConditions(t *testing.T) {
 	got := w.want(put, "/ann/f", "x", 200, "")
 	tag, at := got.Header().Get("ETag"), w.want(head, "/ann/f", "", 200, "").Header().Get("Last-Modified")
 	modified, err := http.ParseTime(at)
-	must(t, err)
+	servertest.Must(t, err)
 	before, after := modified.Add(-time.Hour).Format(http.TimeFormat), modified.Add(time.Hour).Format(http.TimeFormat)
 	for _, c := range []struct {
 		name, value string
@@ -100,7 +101,7 @@ func TestSlowCalls(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
-	got := w.do(request{w.full, put, "/ann/c", "", []string{copySource, "ann/none"}, false})
+	got := w.do(request{w.Full, put, "/ann/c", "", []string{copySource, "ann/none"}, false})
 	if !strings.Contains(got.Body.String(), "<Code>NoSuchKey</Code>") || got.Code != 200 && got.Code != 404 {
 		t.Errorf("%d %s", got.Code, got.Body)
 	}
@@ -110,7 +111,7 @@ func TestUploadInParts(t *testing.T) {
 	w := newWorld(t)
 	begin := func(key string) string {
 		var b begun
-		must(t, xml.Unmarshal(w.want(post, "/ann/"+key+"?uploads", "", 200, "").Body.Bytes(), &b))
+		servertest.Must(t, xml.Unmarshal(w.want(post, "/ann/"+key+"?uploads", "", 200, "").Body.Bytes(), &b))
 		return b.UploadID
 	}
 	id := begin("big")
@@ -122,7 +123,7 @@ func TestUploadInParts(t *testing.T) {
 	tags[1] = w.want(put, at(1), "part one;", 200, "").Header().Get("ETag")
 	w.want(put, "/ann/source", "0123456789", 200, "")
 	var c copiedPart
-	must(t, xml.Unmarshal(w.want(put, at(4), "", 200, "", copySource, "ann/source", copySource+"-Range", "bytes=2-4").Body.Bytes(), &c))
+	servertest.Must(t, xml.Unmarshal(w.want(put, at(4), "", 200, "", copySource, "ann/source", copySource+"-Range", "bytes=2-4").Body.Bytes(), &c))
 	tags[4] = c.ETag
 	w.want(put, at(5), "", 400, "InvalidArgument", copySource, "ann/source", copySource+"-Range", "bytes=20-40")
 	w.want(put, at(0), "x", 400, "InvalidArgument")
@@ -133,7 +134,7 @@ func TestUploadInParts(t *testing.T) {
 		t.Errorf("an upload shows: %v", got)
 	}
 	var l partList
-	must(t, xml.Unmarshal(w.want(get, "/ann/big?uploadId="+id+"&max-parts=2&part-number-marker=1", "", 200, "").Body.Bytes(), &l))
+	servertest.Must(t, xml.Unmarshal(w.want(get, "/ann/big?uploadId="+id+"&max-parts=2&part-number-marker=1", "", 200, "").Body.Bytes(), &l))
 	if len(l.Parts) != 2 || l.Parts[0].PartNumber != 3 || l.Parts[1].ETag != tags[4] || !l.IsTruncated || l.NextPartNumberMarker != 4 || l.Parts[1].Size != 3 {
 		t.Errorf("%+v", l)
 	}
@@ -150,14 +151,14 @@ func TestUploadInParts(t *testing.T) {
 	w.want(post, whole, strings.Replace(complete(1), tags[1], tags[3], 1), 400, "InvalidPart")
 	w.want(post, whole, "<CompleteMultipartUpload/>", 400, "MalformedXML")
 	w.want(post, "/ann/other?uploadId="+id, complete(1), 404, "NoSuchUpload")
-	w.wantAs(request{w.other, post, whole, complete(1), nil, false}, 404, "NoSuchBucket")
+	w.wantAs(request{w.Other, post, whole, complete(1), nil, false}, 404, "NoSuchBucket")
 	var done, again completed
-	must(t, xml.Unmarshal(w.want(post, whole, complete(1, 3, 4, 10), 200, "").Body.Bytes(), &done))
+	servertest.Must(t, xml.Unmarshal(w.want(post, whole, complete(1, 3, 4, 10), 200, "").Body.Bytes(), &done))
 	got := w.want(get, "/ann/big", "", 200, "part one;part 3;234part 10;")
 	if got.Header().Get("ETag") != done.ETag {
 		t.Errorf("ETag %s, want %s", got.Header().Get("ETag"), done.ETag)
 	}
-	must(t, xml.Unmarshal(w.want(post, whole, complete(1, 3, 4, 10), 200, "").Body.Bytes(), &again))
+	servertest.Must(t, xml.Unmarshal(w.want(post, whole, complete(1, 3, 4, 10), 200, "").Body.Bytes(), &again))
 	if again != done {
 		t.Errorf("done again: %+v, want %+v", again, done)
 	}

@@ -2,7 +2,6 @@ package vault
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"azulejo/array"
@@ -122,16 +121,9 @@ func (a *Array) Evolve(ctx context.Context, e schema.Evolution) error {
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
 		return err
 	}
-	unlock, err := a.vault.evolving.lock(ctx, a.arr.URI)
-	if err != nil {
-		return fmt.Errorf("waiting for another evolution: %w", err)
-	}
-	defer unlock()
-	release, err := a.vault.catalog.Exclude(ctx, a.asset)
-	if err != nil {
-		return fmt.Errorf("waiting for another server's evolution: %w", err)
-	}
-	return errors.Join(array.Evolve(ctx, a.arr.FS, a.arr.URI, e, array.WithKey(a.arr.Key())), release())
+	return a.vault.alone(ctx, a.vault.evolving, a.arr.URI, func() error {
+		return array.Evolve(ctx, a.arr.FS, a.arr.URI, e, array.WithKey(a.arr.Key()))
+	})
 }
 
 // Write writes cells as one fragment. When it returns without an error they are on disk and visible.

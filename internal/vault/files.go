@@ -211,17 +211,7 @@ func (v *Vault) prune(ctx context.Context, dir, top string) error {
 
 // forsake takes the entry of an asset away that has no files any more, but for those of other assets in its directory.
 func (f *Files) forsake(ctx context.Context, file found) error {
-	v, uri := f.vault, file.at.Asset.URI()
-	unlock, err := v.evolving.lock(ctx, uri)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	release, err := v.catalog.Exclude(ctx, file.file.Asset)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.forsakeEmpty(ctx, file), release())
+	return f.vault.alone(ctx, f.vault.evolving, file.at.Asset.URI(), func() error { return f.forsakeEmpty(ctx, file) })
 }
 
 // forsakeEmpty is forsake for the one who alone does it.

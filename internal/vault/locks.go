@@ -2,8 +2,24 @@ package vault
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"hash/maphash"
 )
+
+// alone runs work while nobody else has key, among those of this process that ask l and in no other server process.
+func (v *Vault) alone(ctx context.Context, l *keyedLocks, key string, work func() error) error {
+	unlock, err := l.lock(ctx, key)
+	if err != nil {
+		return fmt.Errorf("waiting for another request: %w", err)
+	}
+	defer unlock()
+	release, err := v.catalog.Exclude(ctx, key)
+	if err != nil {
+		return fmt.Errorf("waiting for another server: %w", err)
+	}
+	return errors.Join(work(), release())
+}
 
 // numLocks is the number of locks that all keys share: keys that fall on the same one wait for each other, which costs a
 // little time, and the memory does not grow with the keys.

@@ -69,17 +69,10 @@ func (a *Array) EndUpload(ctx context.Context, id string, n uint64) (written que
 	}
 	defer leave()
 	// Two requests that end one upload at a time, one of them a repetition, would write the same files.
-	unlock, err := a.vault.ending.lock(ctx, id)
-	if err != nil {
-		return query.Written{}, fmt.Errorf("waiting for another end of the write: %w", err)
-	}
-	defer unlock()
-	release, err := a.vault.catalog.Exclude(ctx, a.asset)
-	if err != nil {
-		return query.Written{}, fmt.Errorf("waiting for another server's end of the write: %w", err)
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	written, err = upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Finish(ctx, a.arr, n)
+	err = a.vault.alone(ctx, a.vault.ending, id, func() (err error) {
+		written, err = upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Finish(ctx, a.arr, n)
+		return err
+	})
 	if errors.Is(err, query.ErrClosed) {
 		err = fmt.Errorf("%w: %w", upload.ErrGone, err)
 	}

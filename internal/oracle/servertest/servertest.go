@@ -1,0 +1,82 @@
+// Package servertest puts the parts of a server together for the tests of packages that answer requests: metadata,
+// storage in a temporary directory, and the users ann and bob. Only tests import it.
+package servertest
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"azulejo/internal/access"
+	"azulejo/internal/account"
+	"azulejo/internal/catalog"
+	"azulejo/internal/db"
+	"azulejo/internal/oracle/dbtest"
+	"azulejo/internal/token"
+	"azulejo/internal/vault"
+	"azulejo/vfs/file"
+)
+
+// Parts are the parts of a server over Dir that end with the test.
+type Parts struct {
+	Accounts *account.Accounts
+	Tokens   *token.Tokens
+	Catalog  *catalog.Catalog
+	Vault    *vault.Vault
+	// Dir is the data directory, Allowed one that ann may use as well.
+	Dir, Allowed string
+	// Ann is a user, Full and Other are tokens of ann and of bob with every scope.
+	Ann         access.Subject
+	Full, Other string
+}
+
+// New makes the parts over two new directories.
+func New(t testing.TB) *Parts {
+	t.Helper()
+	return NewIn(t, t.TempDir(), t.TempDir())
+}
+
+// NewIn makes the parts over the data directory dir and the directory allowed.
+func NewIn(t testing.TB, dir, allowed string) *Parts {
+	t.Helper()
+	ctx := context.Background()
+	dir, err := filepath.EvalSymlinks(dir)
+	Must(t, err)
+	allowed, err = filepath.EvalSymlinks(allowed)
+	Must(t, err)
+	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
+	Must(t, err)
+	t.Cleanup(func() { d.Close() })
+	p := &Parts{Dir: dir, Allowed: allowed, Accounts: account.New(d, time.Now, 2)}
+	p.Tokens = token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
+	p.Catalog, err = catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
+	Must(t, err)
+	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
+	for _, name := range []string{"ann", "bob"} {
+		u, err := p.Accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
+		Must(t, err)
+		secret, _, err := p.Tokens.Create(ctx, token.SubjectOf(u), token.NewToken{Name: "test"})
+		Must(t, err)
+		if p.Other = secret.Reveal(); name == "ann" {
+			p.Ann, p.Full = token.SubjectOf(u), secret.Reveal()
+		}
+	}
+	return p
+}
+
+// Must ends the test on an error.
+func Must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Token makes a token of ann's with the given scopes.
+func (p *Parts) Token(t testing.TB, scopes ...string) string {
+	t.Helper()
+	secret, _, err := p.Tokens.Create(context.Background(), p.Ann, token.NewToken{Scopes: scopes})
+	Must(t, err)
+	return secret.Reveal()
+}
