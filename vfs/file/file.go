@@ -185,9 +185,14 @@ func makeDir(p string) error {
 	return syncDir(parent)
 }
 
-// syncDir makes the names in a directory durable.
+// syncDir makes the names in a directory durable. Of a directory that somebody has removed meanwhile that is the removal,
+// which the one around it knows of.
 func syncDir(p string) error {
 	d, err := os.Open(p)
+	for errors.Is(err, os.ErrNotExist) && p != filepath.Dir(p) {
+		p = filepath.Dir(p)
+		d, err = os.Open(p)
+	}
 	if err != nil {
 		return err
 	}

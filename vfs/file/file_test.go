@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -126,6 +128,48 @@ func TestSweep(t *testing.T) {
 	}
 	if _, err := os.Stat(root + "/other"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a directory with litter was kept: %v", err)
+	}
+}
+
+// TestRemoversOfOneDirectory lets several remove the files of a directory, and then the directory, and others write there.
+func TestRemoversOfOneDirectory(t *testing.T) {
+	ctx, fsys := context.Background(), New()
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	write := func(name string) error { return vfs.WriteAll(ctx, fsys, filepath.Join(dir, name), []byte(name)) }
+	for range 100 {
+		var names []string
+		for i := range 4 {
+			names = append(names, strconv.Itoa(i))
+			if err := write(names[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var all sync.WaitGroup
+		for _, name := range names {
+			all.Go(func() {
+				err := fsys.Remove(ctx, filepath.Join(dir, name))
+				for _, d := range []string{dir, filepath.Dir(dir)} {
+					if err == nil {
+						err = fsys.RemoveEmpty(ctx, d)
+					}
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Go(func() {
+			if err := write("new"); err != nil {
+				t.Error(err)
+			}
+		})
+		all.Wait()
+		if _, err := os.Stat(filepath.Join(dir, "new")); err != nil {
+			t.Fatal(err)
+		}
+		if err := fsys.Remove(ctx, filepath.Join(dir, "new")); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

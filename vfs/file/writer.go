@@ -44,7 +44,7 @@ func (s *FS) create(ctx context.Context, uri string, replace bool) (vfs.Writer, 
 	}
 	w := &writer{uri: uri, path: p, replace: replace}
 	err = s.open(w)
-	if errors.Is(err, os.ErrNotExist) {
+	for tries := 0; errors.Is(err, os.ErrNotExist) && tries < nameTries; tries++ {
 		if err = makeDir(filepath.Dir(p)); err == nil {
 			err = s.open(w)
 		}
