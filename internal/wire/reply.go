@@ -182,8 +182,23 @@ func (q *Query) replyRoot(e *encoder, seg *capnplib.Segment, status Status) capn
 		e.ok(m.SetType(q.Type.String()))
 		e.ok(m.SetLayout(nameOf(layoutNames[:], q.Layout)))
 		e.ok(m.SetStatus(nameOf(statusNames[:], status)))
+		q.repeatTimes(e, m)
 	}
 	return m
+}
+
+// repeatTimes repeats the time range that the client opened its array for. Clients before 2.15 take it from every reply: without it
+// their next query would be one at time 0. They are known by an array without a directory; others do not look at it.
+func (q *Query) repeatTimes(e *encoder, m capnp.Query) {
+	received, err := q.message.Array()
+	if !e.ok(err) || !received.IsValid() || received.HasArrayDirectory() {
+		return
+	}
+	array, err := m.NewArray()
+	if e.ok(err) {
+		array.SetStartTimestamp(received.StartTimestamp())
+		array.SetEndTimestamp(received.EndTimestamp())
+	}
 }
 
 // headers announces the buffers that follow. The list is there even when it is empty: the client wants it.

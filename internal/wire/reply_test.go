@@ -110,6 +110,45 @@ func TestEncodeRead(t *testing.T) {
 	}
 }
 
+// TestRepliesToOldClients have the time range of the client's array, without which its next query would be one at time 0.
+func TestRepliesToOldClients(t *testing.T) {
+	msg, err := capnplib.Unmarshal(recorded(t, "small-read-submit"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, _ := capnp.ReadRootQuery(msg)
+	array, err := old.Array()
+	if err != nil || !array.HasArrayDirectory() {
+		t.Fatal("the recorded query has no directory", err)
+	}
+	const directory = 6 // the pointer of the directory in an array
+	array.SetStartTimestamp(3)
+	array.SetEndTimestamp(9)
+	b, err := msg.Marshal()
+	if err := errors.Join(err, capnplib.Struct(array).SetPtr(directory, capnplib.Ptr{})); err != nil || array.HasArrayDirectory() {
+		t.Fatal(err)
+	}
+	without, err := msg.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		request []byte
+		want    []any
+	}{{b, []any{false, uint64(0), uint64(0)}}, {without, []any{true, uint64(3), uint64(9)}}} {
+		q, err := DecodeQuery(bytes.NewReader(c.request), recordedSchema(t, "small"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := q.EncodeDone(Bare)
+		m, _ := received(t, sent(t, r, err))
+		array, err := m.Array()
+		if got := []any{m.HasArray(), array.StartTimestamp(), array.EndTimestamp()}; err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Error(got, c.want, err)
+		}
+	}
+}
+
 // An incomplete read travels out and back with its state, its selection and the client's whole configuration, and the
 // last reply takes the cursor back.
 func TestIncompleteRead(t *testing.T) {

@@ -153,3 +153,37 @@ func (s *Server) Script(t *testing.T, file string, limit time.Duration) {
 		t.Errorf("%s reported nothing: %s", file, out.Stderr)
 	}
 }
+
+// Parity is what one operation of parity.py, a program that does everything a client can do twice, came to with a local array
+// and with one at the server: "yes", or why not.
+type Parity struct{ Operation, Call, Local, Rest string }
+
+// Parity has a client do all operations of parity.py. settings are its configuration at the server.
+func (s *Server) Parity(t *testing.T, client pyenv.Env, settings map[string]string) []Parity {
+	t.Helper()
+	modules := filepath.Join(Root(), "testdata", "python")
+	if err := DependOn(modules); err != nil {
+		t.Fatal(err)
+	}
+	conf, err := json.Marshal(map[string]any{"mode": "server", "server": s.URL, "token": s.Token, "namespace": User, "dir": s.Allowed, "data": "",
+		"settings": settings})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := client.Script([]string{modules}, filepath.Join(modules, "parity.py"), string(conf))
+	// The client opens the arrays of labels by its default context, whatever the one in use.
+	p.Env = append(p.Env, "HOME="+t.TempDir(), "TILEDB_REST_SERVER_ADDRESS="+s.URL, "TILEDB_REST_TOKEN="+s.Token)
+	p.Limit = 5 * time.Minute
+	out, err := p.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []Parity
+	for line := range bytes.Lines(out.Stdout) {
+		var l Parity
+		if json.Unmarshal(line, &l) == nil && l.Operation != "" { // else something the client printed
+			list = append(list, l)
+		}
+	}
+	return list
+}

@@ -29,14 +29,36 @@ type Env struct {
 	Python string // interpreter of the environment
 }
 
+// packages are what an environment has in it.
+type packages struct {
+	// requirements are lines "name==version", of which the named modules can be imported.
+	requirements, modules string
+	// pip is the interpreter that installs them; empty = the environment's own.
+	pip string
+}
+
 // Ensure returns the environment, making it first where this machine has none for these requirements. What it
 // installs, and how long that took, goes to log. The error wraps ErrUnavailable and says what to do.
 func Ensure(ctx context.Context, log io.Writer) (Env, error) {
+	return ensure(ctx, log, packages{requirements, "tiledb, tiledb.cloud, pandas, pyarrow, PIL", ""})
+}
+
+// EnsureOnly returns a small environment of other packages: requirements are lines "name==version", of which the named
+// modules can be imported.
+func EnsureOnly(ctx context.Context, log io.Writer, requirements, modules string) (Env, error) {
+	installer, err := Ensure(ctx, log)
+	if err != nil {
+		return Env{}, err
+	}
+	return ensure(ctx, log, packages{requirements, modules, installer.Python})
+}
+
+func ensure(ctx context.Context, log io.Writer, want packages) (Env, error) {
 	cache, err := Cache()
 	if err != nil {
 		return Env{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	key := fmt.Sprintf("%.12x", sha256.Sum256([]byte(requirements+wanted+runtime.GOOS+runtime.GOARCH)))
+	key := fmt.Sprintf("%.12x", sha256.Sum256([]byte(want.requirements+wanted+runtime.GOOS+runtime.GOARCH)))
 	env := Env{Python: filepath.Join(cache, "py-"+key, "bin", "python")}
 	if complete(env) {
 		return env, nil
@@ -45,7 +67,7 @@ func Ensure(ctx context.Context, log io.Writer) (Env, error) {
 		if complete(env) {
 			return nil
 		}
-		return build(ctx, cache, filepath.Dir(filepath.Dir(env.Python)), log)
+		return build(ctx, cache, filepath.Dir(filepath.Dir(env.Python)), want, log)
 	})
 	if err != nil {
 		return Env{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -61,7 +83,7 @@ func complete(e Env) bool {
 
 // build makes the environment beside its final place and renames it. The caller holds the lock, so what other builds
 // left behind is dead.
-func build(ctx context.Context, cache, final string, log io.Writer) error {
+func build(ctx context.Context, cache, final string, want packages, log io.Writer) error {
 	python, err := interpreter(ctx)
 	if err != nil {
 		return err
@@ -81,17 +103,20 @@ func build(ctx context.Context, cache, final string, log io.Writer) error {
 	}
 	defer os.RemoveAll(dir) // best effort: the next build removes it too
 	started := time.Now()
-	fmt.Fprintf(log, "making the Python test environment in %s (once per machine):\n%s", final, requirements)
+	fmt.Fprintf(log, "making the Python test environment in %s (once per machine):\n%s", final, want.requirements)
 	file := filepath.Join(dir, "requirements.txt")
-	if err := os.WriteFile(file, []byte(requirements), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(want.requirements), 0o644); err != nil {
 		return err
 	}
-	steps := []Program{
-		{Path: python, Args: []string{"-m", "venv", dir}},
-		{Path: filepath.Join(dir, "bin", "python"), Limit: 20 * time.Minute,
-			Args: []string{"-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "-r", file}},
-		{Path: filepath.Join(dir, "bin", "python"), Args: []string{"-c", "import tiledb, tiledb.cloud, pandas, pyarrow, PIL"}},
+	made := filepath.Join(dir, "bin", "python")
+	install := Program{Path: made, Limit: 20 * time.Minute,
+		Args: []string{"-m", "pip", "install", "--quiet", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "-r", file}}
+	venv := Program{Path: python, Args: []string{"-m", "venv", dir}}
+	if want.pip != "" {
+		install.Path, install.Args = want.pip, append([]string{"-m", "pip", "--python", made}, append(install.Args[2:], "--no-compile")...)
+		venv.Args = append(venv.Args, "--without-pip")
 	}
+	steps := []Program{venv, install, {Path: made, Args: []string{"-c", "import " + want.modules}}}
 	for _, s := range steps {
 		if _, err := s.Run(ctx); err != nil {
 			return fmt.Errorf("%w\nneeded: Python %s with venv and pip, and a reachable package index", err, wanted)

@@ -1,15 +1,12 @@
 package rest
 
 import (
-	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"azulejo/internal/oracle/launch"
 )
@@ -29,28 +26,10 @@ writes it.
 // TestParity has the client do the same with a local array and with one at the server, and compares docs/parity.md.
 func TestParity(t *testing.T) {
 	s := launch.Start(t, launch.Options{})
-	if err := launch.DependOn("testdata", filepath.Join(launch.Root(), "testdata", "python")); err != nil {
-		t.Fatal(err)
-	}
-	conf, err := json.Marshal(map[string]string{"mode": "server", "server": s.URL, "token": s.Token, "namespace": launch.User, "dir": s.Allowed, "data": ""})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := launch.Python(t).Script([]string{filepath.Join(launch.Root(), "testdata", "python")}, "testdata/parity.py", string(conf))
-	// The client opens the arrays of labels by its default context, whatever the one in use.
-	p.Env = append(p.Env, "HOME="+t.TempDir(), "TILEDB_REST_SERVER_ADDRESS="+s.URL, "TILEDB_REST_TOKEN="+s.Token)
-	p.Limit = 3 * time.Minute
-	out, err := p.Run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	lines := s.Parity(t, launch.Python(t), nil)
 	var page strings.Builder
 	page.WriteString(parityHead)
-	for line := range bytes.Lines(out.Stdout) {
-		var l struct{ Operation, Call, Local, Rest string }
-		if json.Unmarshal(line, &l) != nil || l.Operation == "" {
-			continue // something the client printed
-		}
+	for _, l := range lines {
 		if l.Rest != "yes" || l.Local != "yes" {
 			t.Errorf("%s: local: %s; over REST: %s", l.Operation, l.Local, l.Rest)
 		}

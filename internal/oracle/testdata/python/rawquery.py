@@ -11,7 +11,8 @@ import numpy as np
 import tiledb
 
 LAYOUTS = {"row-major": 0, "col-major": 1, "global": 2, "unordered": 3}
-lib = C.CDLL(glob.glob(os.path.join(os.path.dirname(os.path.dirname(tiledb.__file__)), "tiledb.libs", "libtiledb*.so*"))[0])
+HOME = os.path.dirname(tiledb.__file__)
+lib = C.CDLL([*glob.glob(HOME + ".libs/libtiledb*.so*"), *glob.glob(HOME + "/libtiledb.so*")][0])  # older wheels have it inside
 
 
 class Context:

@@ -2,6 +2,9 @@
 
 Every operation is a function of a place (URI and context) that returns something comparable.  One JSON line each:
     operation, call, local, rest      "yes", or the reason why not
+
+Clients back to TileDB-Py 0.20 run it, also without pandas: what one of them cannot do with a local array says so in "local".
+Beside what Site wants, the argument of the program may have settings, an object of configuration for the client at the server.
 """
 import ctypes as C
 import json
@@ -9,7 +12,6 @@ import os
 import sys
 
 import numpy as np
-import pandas as pd
 import rawquery
 import tiledb
 from oracle import Site
@@ -36,7 +38,8 @@ class Place:
 
     def sparse(self, name, fragments=1, **more):
         uri = self.uri(name)
-        domain = tiledb.Domain(tiledb.Dim("x", domain=(0, 99), tile=10, dtype=np.int32))
+        # Filters of its own: for a dimension without, clients before 0.23 are shown those of the array's coordinates.
+        domain = tiledb.Domain(tiledb.Dim("x", domain=(0, 99), tile=10, dtype=np.int32, filters=tiledb.FilterList([tiledb.GzipFilter(3)])))
         attrs = [tiledb.Attr("a", dtype=np.int32), tiledb.Attr("t", dtype="ascii", var=True), tiledb.Attr("n", dtype=np.float64, nullable=True)]
         tiledb.Array.create(uri, tiledb.ArraySchema(domain=domain, attrs=attrs, sparse=True, capacity=5, **more), ctx=self.ctx)
         for i in range(fragments):
@@ -65,7 +68,9 @@ def schema(p):
 def exists(p):
     uri = p.dense("exists")
     tiledb.Group.create(p.uri("exists-group"), ctx=p.ctx)
-    return [tiledb.array_exists(uri, ctx=p.ctx)] + [tiledb.object_type(u, ctx=p.ctx) for u in (uri, p.uri("exists-group"), p.uri("nothing"))]
+    with tiledb.scope_ctx(p.ctx):  # clients before 0.32 take no context here
+        found = tiledb.array_exists(uri)
+    return [found] + [tiledb.object_type(u, ctx=p.ctx) for u in (uri, p.uri("exists-group"), p.uri("nothing"))]
 
 
 @operation("dense write and read", "A[...] = , A[...]")
@@ -94,9 +99,12 @@ def aggregates(p):
 
 @operation("data frames", "from_pandas, open_dataframe")
 def frames(p):
+    import pandas as pd
+
     frame = pd.DataFrame({"k": ["x", "y", "z"], "v": [1.5, 2.5, None], "d": pd.to_datetime(["2020-01-01", "2021-02-02", "2022-03-03"])})
     tiledb.from_pandas(p.uri("frames"), frame, ctx=p.ctx)
-    return tiledb.open_dataframe(p.uri("frames"), ctx=p.ctx).to_json()
+    with tiledb.open(enumerated(p, "frames-labels"), ctx=p.ctx) as a:
+        return tiledb.open_dataframe(p.uri("frames"), ctx=p.ctx).to_json(), a.df[:]["c"].tolist()
 
 
 @operation("reads with buffers that are too small", "tiledb_query_submit until complete")
@@ -129,16 +137,20 @@ def metadata(p):
         return sorted(dict(a.meta).items())
 
 
-@operation("enumerations", "Attr(enum_label=…), A.enum")
-def enumerations(p):
-    uri = p.uri("enumerations")
+def enumerated(p, name):
+    uri = p.uri(name)
     domain = tiledb.Domain(tiledb.Dim("x", domain=(0, 9), tile=5, dtype=np.int32))
     tiledb.Array.create(uri, tiledb.ArraySchema(domain=domain, attrs=[tiledb.Attr("c", dtype=np.int8, enum_label="e")], sparse=True,
                                                 enums=[tiledb.Enumeration("e", False, ["red", "green"])]), ctx=p.ctx)
     with tiledb.open(uri, "w", ctx=p.ctx) as a:
         a[np.arange(4, dtype=np.int32)] = np.array([0, 1, 1, 0], np.int8)
-    with tiledb.open(uri, ctx=p.ctx) as a:
-        return list(a.enum("e").values()), cells(a, cond="c == 'green'")["x"], a.df[:]["c"].tolist()
+    return uri
+
+
+@operation("enumerations", "Attr(enum_label=…), A.enum")
+def enumerations(p):
+    with tiledb.open(enumerated(p, "enumerations"), ctx=p.ctx) as a:
+        return list(a.enum("e").values()), cells(a, cond="c == 'green'")["x"]
 
 
 @operation("evolution of the schema", "ArraySchemaEvolution.array_evolve")
@@ -199,7 +211,11 @@ def deletes(p):
 @operation("deletes of fragments by time", "Array.delete_fragments")
 def delete_fragments(p):
     uri = p.sparse("fragments", 4)
-    tiledb.Array.delete_fragments(uri, 2, 3, ctx=p.ctx)
+    try:
+        tiledb.Array.delete_fragments(uri, 2, 3, ctx=p.ctx)
+    except TypeError:  # clients before 0.29
+        with tiledb.open(uri, "m", ctx=p.ctx) as a:
+            a.delete_fragments(2, 3)
     with tiledb.open(uri, ctx=p.ctx) as a:
         return cells(a)["x"]
 
@@ -394,7 +410,7 @@ def attempt(f, place):
 def main():
     site = Site(json.loads(sys.argv[1]))
     os.makedirs(os.path.join(site.dir, "parity"), exist_ok=True)
-    local, remote = Place(site.local(), os.path.join(site.dir, "parity", "")), Place(site.client(), f"tiledb://{site.namespace}/parity-")
+    local, remote = Place(site.local(), os.path.join(site.dir, "parity", "")), Place(site.client(**site.conf.get("settings") or {}), f"tiledb://{site.namespace}/parity-")
     for title, call, f in OPERATIONS:
         want, why = attempt(f, local)
         got, wrong = attempt(f, remote)
