@@ -162,6 +162,9 @@ func (s *server) ensureAdmin(ctx context.Context) error {
 	return err
 }
 
+// compressions are the values of the setting "compression".
+var compressions = map[string]web.Compression{"remote": web.CompressRemote, "all": web.CompressAll, "none": web.CompressNone}
+
 // wire puts the parts together and ends what a crash has interrupted.
 func (s *server) wire(ctx context.Context) error {
 	assets, err := catalog.Open(s.store.db, time.Now, s.settings.Data, s.settings.AllowPaths, account.AdminName)
@@ -195,7 +198,8 @@ func (s *server) wire(ctx context.Context) error {
 	files := s3face.New(s.store.accounts, s.vault)
 	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
 	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
-		MaxJSON: s.settings.MaxJSONBody, Classes: api.Classes(), ErrorPage: pages.ErrorPage}
+		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
+		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: api.Classes(), ErrorPage: pages.ErrorPage}
 	if s.store.db.Shared() {
 		options.Context = s.store.db.Once
 	}

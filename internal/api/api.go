@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"azulejo/array"
 	"azulejo/condition"
@@ -167,19 +166,15 @@ func (a *API) lookup(ctx context.Context, namespace, ref string, kind catalog.Ki
 func asset(r *web.Request) catalog.Asset { return r.Found.(catalog.Asset) }
 
 // sendMessage sends one whole Cap'n Proto message.
-func sendMessage(w http.ResponseWriter, body []byte) error {
+func sendMessage(w http.ResponseWriter, r *web.Request, body []byte) error {
 	w.Header().Set("Content-Type", "application/capnp")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, err := w.Write(body)
-	return err
+	return web.Send(w, r, http.StatusOK, web.Bytes(body))
 }
 
 // send sends the answer to a query. It is whole before its first byte goes out.
-func send(w http.ResponseWriter, reply *wire.Reply) error {
+func send(w http.ResponseWriter, r *web.Request, reply *wire.Reply) error {
 	w.Header().Set("Content-Type", "application/capnp")
-	w.Header().Set("Content-Length", strconv.FormatInt(reply.Len(), 10))
-	_, err := reply.WriteTo(w)
-	return err
+	return web.Send(w, r, http.StatusOK, reply)
 }
 
 // answer does an operation whose request and reply are one message each. The body is empty when the request has none; no
@@ -201,7 +196,7 @@ func (a *API) messages(do answer) web.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		return sendMessage(w, reply)
+		return sendMessage(w, r, reply)
 	}
 }
 

@@ -176,7 +176,7 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 	if err != nil {
 		return err
 	}
-	return send(w, reply)
+	return send(w, r, reply)
 }
 
 // deleteCells deletes the cells that meet the condition of a query.
@@ -196,7 +196,7 @@ func (a *API) deleteCells(w http.ResponseWriter, r *web.Request, q *wire.Query, 
 	if err != nil {
 		return err
 	}
-	return send(w, reply)
+	return send(w, r, reply)
 }
 
 // finalize answers what clients send after every write. The cells were committed by the submit, so the data that comes
@@ -217,7 +217,7 @@ func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return send(w, reply)
+	return send(w, r, reply)
 }
 
 // estimate answers how many bytes a read would return.
@@ -237,7 +237,7 @@ func (a *API) estimate(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return sendMessage(w, body)
+	return sendMessage(w, r, body)
 }
 
 // queryPlan answers how a query would be carried out.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
 	"azulejo/array"
@@ -93,14 +92,13 @@ func (p *reading) part() error {
 		if err != nil {
 			return err
 		}
-		if p.sent == 0 && (p.next == nil || !p.more) {
-			p.w.Header().Set("Content-Length", strconv.FormatInt(reply.Len(), 10))
-		}
-		if p.sent++; p.sent == 1 {
-			p.w.Header().Set("Content-Type", "application/capnp")
-		}
 		p.take(result)
-		_, err = reply.WriteTo(p.w)
+		if p.sent++; p.sent == 1 && (p.next == nil || !p.more) {
+			err = send(p.w, p.r, reply)
+		} else {
+			p.w.Header().Set("Content-Type", "application/capnp")
+			_, err = reply.WriteTo(p.w)
+		}
 		p.broken = err != nil
 		return err
 	})

@@ -101,7 +101,7 @@ func (a *API) upload(w http.ResponseWriter, r *web.Request, q *wire.Query, frami
 	if err != nil {
 		return err
 	}
-	return send(w, reply)
+	return send(w, r, reply)
 }
 
 // endUpload answers the finalize of a write in several requests, which ends it if it has not ended.
@@ -124,5 +124,5 @@ func (a *API) endUpload(w http.ResponseWriter, r *web.Request, q *wire.Query) er
 	if err != nil {
 		return err
 	}
-	return send(w, reply)
+	return send(w, r, reply)
 }

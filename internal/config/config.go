@@ -30,13 +30,16 @@ type Config struct {
 	RememberLife time.Duration // life of a login session with remember_me
 	MaxTokenLife time.Duration // longest life of any token, 0 for no maximum
 
-	MaxJSONBody     int64 // bytes of a JSON request body
-	MaxMessageBody  int64 // bytes of a Cap'n Proto request body with its cell data
-	QueryMemory     int64 // bytes one query may hold
-	TotalMemory     int64 // bytes all running queries may hold together
-	CacheMemory     int64 // bytes of decoded schemas, footers and cells to keep, 0 for none
-	PasswordHashers int   // password hashes computed at once, each takes 19 MiB
-	Demo            bool  // load the demonstration data at start
+	MaxJSONBody     int64         // bytes of a JSON request body
+	MaxMessageBody  int64         // bytes of a Cap'n Proto request body with its cell data
+	QueryMemory     int64         // bytes one query may hold
+	TotalMemory     int64         // bytes all running queries may hold together
+	CacheMemory     int64         // bytes of decoded schemas, footers and cells to keep, 0 for none
+	ClientGrace     time.Duration // time that a client may take for a body or a reply beyond what ClientRate allows
+	ClientRate      int64         // bytes a second that a client must send or take, 0 for any
+	Compression     string        // whose replies are compressed: remote, all or none
+	PasswordHashers int           // password hashes computed at once, each takes 19 MiB
+	Demo            bool          // load the demonstration data at start
 
 	Compact Compact // the upkeep of arrays in the background
 
@@ -103,8 +106,14 @@ var settings = []Setting{
 		set: duration(func(c *Config) *time.Duration { return &c.MaxTokenLife })},
 	{Key: "max-json-body", Default: "4MiB", Help: "size of a JSON request body",
 		set: size(func(c *Config) *int64 { return &c.MaxJSONBody })},
-	{Key: "max-message-body", Default: "2GiB", Help: "size of a request body with cell data",
+	{Key: "max-message-body", Default: "4GiB", Help: "size of a request body with cell data, also when it is compressed",
 		set: size(func(c *Config) *int64 { return &c.MaxMessageBody })},
+	{Key: "client-rate", Default: "16KiB", Help: "bytes that a client must send of a body or take of a reply in each second that the server waits for it, 0 for any number",
+		set: size(func(c *Config) *int64 { return &c.ClientRate })},
+	{Key: "client-grace", Default: "30s", Help: "time that a client may take beyond what client-rate allows",
+		set: duration(func(c *Config) *time.Duration { return &c.ClientGrace })},
+	{Key: "compression", Default: "remote", Help: "which clients get compressed replies if they take them: remote for those on other machines, all, none",
+		set: text(func(c *Config) *string { return &c.Compression })},
 	{Key: "query-memory", Default: "1GiB", Help: "memory that one query may hold",
 		set: size(func(c *Config) *int64 { return &c.QueryMemory })},
 	{Key: "total-memory", Default: "4GiB", Help: "memory that all running queries may hold together",

@@ -13,7 +13,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.Data != "./azulejo-data" || c.Listen != "127.0.0.1:8080" || c.TokenLife != 30*time.Minute ||
-		c.RememberLife != 30*24*time.Hour || c.MaxTokenLife != 0 || c.MaxMessageBody != 2<<30 {
+		c.RememberLife != 30*24*time.Hour || c.MaxTokenLife != 0 || c.MaxMessageBody != 4<<30 {
 		t.Errorf("defaults: %+v", c)
 	}
 }

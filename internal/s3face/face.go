@@ -87,7 +87,7 @@ func (f *Face) Operations() []web.Operation {
 
 // row is the row of calls with one method and form of path: the first that the request fits counts.
 func (f *Face) row(id, method, path string, calls ...call) web.Operation {
-	op := web.Operation{ID: id, Method: method, Path: path, Action: calls[0].action, MaxBody: maxFile, Find: f.find, Fault: fault, AccessKey: true}
+	op := web.Operation{ID: id, Method: method, Path: path, Action: calls[0].action, MaxBody: maxFile, Find: f.find, Fault: fault, AccessKey: true, RawBody: true}
 	for _, c := range calls[1:] {
 		op.Also = append(op.Also, c.action)
 	}

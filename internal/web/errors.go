@@ -55,6 +55,8 @@ var classes = []Class{
 	{Err: account.ErrNotFound, Status: 404, Code: 4042},
 	{Err: token.ErrNotFound, Status: 404, Code: 4043},
 	{Err: errMethod, Status: 405, Code: 4051},
+	{Err: errSlow, Status: 408, Code: 4081},
+	{Err: errCoding, Status: 415, Code: 4152},
 	{Err: catalog.ErrExists, Status: 409, Code: 4091},
 	{Err: account.ErrExists, Status: 409, Code: 4091},
 	{Err: errTokenInURL, Status: 400, Code: 4002},

@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"azulejo/internal/access"
 	"azulejo/internal/activity"
@@ -45,6 +45,8 @@ type Request struct {
 	params []param
 	origin activity.Origin
 	query  url.Values
+	// codings are how replies to it may be compressed, nil for not at all.
+	codings codings
 }
 
 // Query returns the parameters behind the question mark, which are taken apart at the first call. They are shared: nobody
@@ -125,44 +127,14 @@ func bodyError(err error) error {
 	return fmt.Errorf("%w: the body ended early", ErrBadRequest)
 }
 
-const gzipFrom = 1400 // bytes; shorter replies fit in one packet anyway
-
-// JSON writes v as the reply, compressed if it is long and the client takes
-// gzip. Nothing is written if v cannot be encoded.
+// JSON writes v as the reply. Nothing is written if v cannot be encoded.
 func JSON(w http.ResponseWriter, r *Request, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("reply: %w", err)
 	}
-	h := w.Header()
-	h.Set("Content-Type", "application/json")
-	h.Add("Vary", "Accept-Encoding")
-	if len(body) >= gzipFrom && acceptsGzip(r.Request) {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		if _, err := z.Write(body); err != nil {
-			return fmt.Errorf("reply: %w", err)
-		}
-		if err := z.Close(); err != nil {
-			return fmt.Errorf("reply: %w", err)
-		}
-		body = b.Bytes()
-		h.Set("Content-Encoding", "gzip")
-	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(status)
-	_, err = w.Write(body)
-	return err
-}
-
-func acceptsGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		name, q, _ := strings.Cut(part, ";")
-		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
-			return !strings.HasPrefix(strings.ReplaceAll(q, " ", ""), "q=0") || strings.Trim(strings.TrimPrefix(strings.ReplaceAll(q, " ", ""), "q="), "0.") != ""
-		}
-	}
-	return false
+	w.Header().Set("Content-Type", "application/json")
+	return Send(w, r, status, Bytes(body))
 }
 
 // address is the peer's IP address without port.
@@ -180,6 +152,10 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	// control reaches the connection, pace is what the client must keep, waited how long it was waited for.
+	control *http.ResponseController
+	pace    Pace
+	waited  time.Duration
 }
 
 func (w *recorder) WriteHeader(status int) {
@@ -198,6 +174,9 @@ func (w *recorder) WriteHeader(status int) {
 func (w *recorder) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.pace.Rate > 0 && w.bytes+int64(len(p)) > patient {
+		return w.pacedWrite(p)
 	}
 	n, err := w.ResponseWriter.Write(p)
 	w.bytes += int64(n)

@@ -30,7 +30,10 @@ func (s *Server) ServeHTTP(plain http.ResponseWriter, req *http.Request) {
 	m := s.route(req.Method, req.URL)
 	r := &Request{Request: req, ID: uuid.NewString(), Op: m.op, params: m.params}
 	r.origin = activity.Origin{Address: address(req), Agent: req.UserAgent(), RequestID: r.ID}
-	w := &recorder{ResponseWriter: plain}
+	if s.Compression.compresses(req) {
+		r.codings = s.codings
+	}
+	w := &recorder{ResponseWriter: plain, control: http.NewResponseController(plain), pace: s.Pace}
 	defer s.Metrics.begin()()
 	defer s.finish(w, r, start)
 	setHeaders(w.Header(), r)
@@ -47,7 +50,11 @@ func (s *Server) ServeHTTP(plain http.ResponseWriter, req *http.Request) {
 		s.reply(w, r, errNoRoute)
 		return
 	}
-	if err := s.run(w, r); err != nil {
+	err := s.run(w, r)
+	if err == nil {
+		err = w.settle()
+	}
+	if err != nil {
 		if w.status != 0 { // too late for an error: break off, so that the reply is not taken for whole
 			s.Log.LogAttrs(req.Context(), slog.LevelError, "reply broken off", slog.String("request", r.ID), slog.String("error", err.Error()))
 			panic(http.ErrAbortHandler)
@@ -136,8 +143,8 @@ func (s *Server) mayDo(r *Request, a access.Action) error {
 	return err
 }
 
-// limitBody refuses a body that says it is too long before reading any of it,
-// and one that does not say so as soon as it is.
+// limitBody refuses a body that says it is too long before reading any of it, one that does not say so as soon as it is,
+// also when it is compressed, and one that comes too slowly.
 func (s *Server) limitBody(w *recorder, r *Request) error {
 	limit := r.Op.MaxBody
 	if limit == 0 {
@@ -146,7 +153,21 @@ func (s *Server) limitBody(w *recorder, r *Request) error {
 	if r.ContentLength > limit {
 		return &http.MaxBytesError{Limit: limit}
 	}
+	if s.Pace.Rate > 0 && r.ContentLength != 0 {
+		r.Body = &pacedBody{ReadCloser: r.Body, pace: s.Pace, control: w.control}
+	}
 	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, limit)
+	coding := strings.Join(r.Header.Values("Content-Encoding"), ",")
+	if coding == "" || r.Op.RawBody {
+		return nil
+	}
+	body, err := decodeBody(coding, r.Body)
+	if err != nil {
+		return err
+	}
+	if body != r.Body {
+		r.Body, r.ContentLength = http.MaxBytesReader(w.ResponseWriter, body, limit), -1
+	}
 	return nil
 }
 

@@ -80,6 +80,8 @@ type Operation struct {
 	Secret bool
 	// AccessKey lets a token come as the access key of a signature for S3, and only on such rows.
 	AccessKey bool
+	// RawBody leaves the Content-Encoding of the body to the handler.
+	RawBody bool
 	// Fault writes the reply to a failed call of a protocol that has errors of its own form, with the status it chooses. Nil
 	// means the published JSON.
 	Fault func(w http.ResponseWriter, r *Request, f Failure)
@@ -103,6 +105,9 @@ type Options struct {
 	Metrics  *Metrics
 	// MaxJSON is the length of a body of a row without MaxBody, in bytes.
 	MaxJSON int64
+	// Compression says which replies may be compressed, Pace how fast clients must be.
+	Compression Compression
+	Pace        Pace
 	// ErrorPage writes the body of a reply to a failed request for a page of the
 	// console; the status and the headers are the server's. Nil means JSON.
 	ErrorPage func(w io.Writer, r *Request, status int, message string)
@@ -122,6 +127,7 @@ type Server struct {
 	ops     map[string]*Operation // by method, blank, pattern
 	classes []Class
 	csrf    *http.CrossOriginProtection
+	codings codings
 }
 
 var _ http.Handler = (*Server)(nil)
@@ -132,7 +138,7 @@ const defaultMaxJSON = 4 << 20
 // row whose action is about an object that it does not look up, and two rows for
 // the same method and path are errors: the server does not start with them.
 func New(o Options, table []Operation) (*Server, error) {
-	s := &Server{Options: o, mux: chi.NewRouter(), ops: map[string]*Operation{}, csrf: http.NewCrossOriginProtection()}
+	s := &Server{Options: o, mux: chi.NewRouter(), ops: map[string]*Operation{}, csrf: http.NewCrossOriginProtection(), codings: newCodings()}
 	if s.MaxJSON == 0 {
 		s.MaxJSON = defaultMaxJSON
 	}

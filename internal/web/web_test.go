@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -571,16 +570,7 @@ func TestHeadersAndCompression(t *testing.T) {
 		http.Redirect(rw, r.Request, "/x", http.StatusTemporaryRedirect)
 		return nil
 	}}, Operation{ID: "nothing", Method: "GET", Path: "/nothing", Action: access.Public, Handle: func(http.ResponseWriter, *Request) error { return nil }})
-	rec := w.do("GET", "/long", header{"Accept-Encoding": "deflate, gzip, zstd"})
-	z, err := gzip.NewReader(rec.Body)
-	if err != nil || rec.Header().Get("Content-Encoding") != "gzip" {
-		t.Fatalf("%v %v", rec.Header(), err)
-	}
-	var text string
-	if err := json.NewDecoder(z).Decode(&text); err != nil || text != long {
-		t.Errorf("%d bytes, %v", len(text), err)
-	}
-	for _, accept := range []string{"identity", "", "gzip;q=0", "gzip; q=0.0", "br"} {
+	for _, accept := range []string{"identity", "", "gzip;q=0", "gzip; q=0.0", "br", "gzip;q=x"} {
 		if rec := w.do("GET", "/long", header{"Accept-Encoding": accept}); rec.Header().Get("Content-Encoding") != "" || rec.Body.Len() < len(long) {
 			t.Errorf("%q: %v", accept, rec.Header())
 		}
