@@ -187,7 +187,7 @@ func (s *server) wire(ctx context.Context) error {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
 	}
 	operations := api.New(api.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Key: key,
-		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody}})
+		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
 	if err != nil {
 		return err

@@ -6,12 +6,116 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
+	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/token"
 )
 
 type userCommand struct {
-	Add userAdd `cmd:"" help:"Add a user; the password comes from standard input."`
+	Add     userAdd     `cmd:"" help:"Add a user; the password comes from standard input."`
+	List    userList    `cmd:"" help:"List all users."`
+	Approve userApprove `cmd:"" help:"Let a user in who signed up and waits for it."`
+	Disable userDisable `cmd:"" help:"Let a user in no longer, neither by password nor by token."`
+	Enable  userEnable  `cmd:"" help:"Let a disabled user in again."`
+	Reset   userReset   `cmd:"" help:"Make a token with which a user sets a new password, once, within a day."`
+}
+
+// userNamed is a command on one user.
+type userNamed struct {
+	dataFlag
+	Name string `arg:"" help:"User name."`
+}
+
+// do opens the store and does work on the user.
+func (c *userNamed) do(ctx context.Context, work func(*store, account.User) error) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	u, err := s.accounts.ByName(ctx, c.Name)
+	if err != nil {
+		return fmt.Errorf("user %s: %w", c.Name, err)
+	}
+	return work(s, u)
+}
+
+type userList struct{ dataFlag }
+
+// Run is called by the command line parser.
+func (c *userList) Run(ctx context.Context) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+	users, err := s.accounts.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		state := "active"
+		if u.Disabled {
+			state = "disabled"
+		}
+		if u.Admin {
+			state += ", admin"
+		}
+		fmt.Printf("%s\t%s\t%s\n", u.Name, state, u.CreatedAt.Format("2006-01-02"))
+	}
+	return nil
+}
+
+type userApprove struct{ userNamed }
+
+// Run is called by the command line parser.
+func (c *userApprove) Run(ctx context.Context) error {
+	return c.do(ctx, func(s *store, u account.User) error {
+		if err := s.accounts.Approve(ctx, u.ID); err != nil {
+			return fmt.Errorf("user %s does not wait to be let in: %w", u.Name, err)
+		}
+		fmt.Printf("user %s let in\n", u.Name)
+		return nil
+	})
+}
+
+type userDisable struct{ userNamed }
+
+// Run is called by the command line parser.
+func (c *userDisable) Run(ctx context.Context) error { return c.setDisabled(ctx, true, "disabled") }
+
+type userEnable struct{ userNamed }
+
+// Run is called by the command line parser.
+func (c *userEnable) Run(ctx context.Context) error { return c.setDisabled(ctx, false, "enabled") }
+
+func (c *userNamed) setDisabled(ctx context.Context, off bool, said string) error {
+	return c.do(ctx, func(s *store, u account.User) error {
+		if err := s.accounts.SetDisabled(ctx, u.ID, off); err != nil {
+			return err
+		}
+		fmt.Printf("user %s %s\n", u.Name, said)
+		return nil
+	})
+}
+
+type userReset struct{ userNamed }
+
+// Run is called by the command line parser.
+func (c *userReset) Run(ctx context.Context) error {
+	return c.do(ctx, func(s *store, u account.User) error {
+		secret, made, err := s.tokens.Create(ctx, token.SubjectOf(u), token.NewToken{Kind: token.Session, Expires: time.Now().Add(24 * time.Hour),
+			SingleUse: access.ScopePasswordReset})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "azulejo: give this to %s only; until %s it sets a new password, once, by POST /v1/user/password_reset\n",
+			u.Name, made.ExpiresAt.Format(time.RFC3339))
+		fmt.Println(secret.Reveal())
+		return nil
+	})
 }
 
 type userAdd struct {

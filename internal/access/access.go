@@ -57,6 +57,8 @@ type Subject struct {
 	TokenID     string // UUID, empty for a password
 	Scopes      Scopes // what the credential allows; everything for a password
 	Admin       bool   // may manage the server's users
+	// Memberships are the organizations that the user is in, at the time of the request. The slice is shared and not changed.
+	Memberships []Membership
 }
 
 // ObjectKind says what an Object is.
@@ -70,6 +72,8 @@ const (
 	Array                       // an array, or an asset stored as one
 	Group                       // a group
 	Server                      // the server itself
+	UDF                         // a registered function, which is stored as an array
+	TaskGraph                   // a registered task graph, likewise
 )
 
 // Object is what an action is about. The zero Object stands for "nothing by
@@ -80,6 +84,8 @@ type Object struct {
 	ID          string // UUID of the asset or namespace
 	NamespaceID string // UUID of the owning namespace
 	ReadOnly    bool   // the owner has frozen the asset's content
+	// Shares are to whom the asset is shared, by itself or as a member of groups. The slice is shared and not changed.
+	Shares []Share
 }
 
 // ScopeAllows answers the first two questions for a call of the given action,
@@ -116,44 +122,16 @@ func Allowed(s Subject, a Action, o Object) (Grant, error) {
 	if !r.needs(o.Kind) {
 		return Grant{}, ErrNotFound
 	}
-	switch how := relation(s, o); {
-	case how < r.see:
+	switch held := RightsOn(s, o); {
+	case r.open:
+	case r.see != 0 && held&r.see == 0:
 		return Grant{}, ErrNotFound
-	case how < r.do:
-		return Grant{}, fmt.Errorf("%w: %s is the owner's", ErrDenied, a)
+	case r.do != 0 && held&r.do == 0:
+		return Grant{}, fmt.Errorf("%w: you may not do %s here; ask the owner for it", ErrDenied, a)
 	case r.changes && o.ReadOnly:
 		return Grant{}, fmt.Errorf("%w: its owner marked it read-only", ErrDenied)
 	}
 	return Grant{valid: true, action: a, object: o, subject: s}, nil
-}
-
-// standing is how a subject stands to an object; a higher one includes the
-// lower. Shares and organizations will add standings between the two ends.
-type standing uint8
-
-const (
-	stranger standing = iota
-	owner
-)
-
-func relation(s Subject, o Object) standing {
-	switch o.Kind {
-	case NoObject:
-		return owner
-	case Self:
-		if o.ID == "" || o.ID == s.UserID {
-			return owner
-		}
-	case Server:
-		if s.Admin {
-			return owner
-		}
-	case Namespace, Array, Group:
-		if o.NamespaceID != "" && o.NamespaceID == s.NamespaceID {
-			return owner
-		}
-	}
-	return stranger
 }
 
 func joinScopes(list []Scope) string {

@@ -41,7 +41,6 @@ const (
 	GroupShare
 	OrganizationRead
 	OrganizationWrite
-	OrganizationAdmin
 	CodeRun // UDFs, SQL, task graphs, notebook servers
 	UsersAdmin
 	ArrayFind    // does an array of that name exist, and what is it
@@ -53,27 +52,47 @@ const (
 	FileRead     // list and read files: an asset's, or the namespace's own
 	FileWrite    // write them
 	FileDelete   // remove them
-	actions      // number of actions
+	ArrayInfo    // the catalogue's entry of an array
+	ArraySchema  // its schema, without cells
+	ArrayLogs    // who did what to it
+	GroupLogs
+	OrganizationsRead  // the caller's organizations
+	OrganizationCreate // become the owner of a new one
+	OrganizationInvite
+	OrganizationMembers // add, change and remove members
+	OrganizationLeave   // the caller's own membership
+	OrganizationDelete
+	SignUp             // ask for an account
+	FavoritesRead      // the caller's favourites
+	FavoriteWrite      // make an asset one, or no longer
+	InvitationsRead    // sent to the caller, or by the caller
+	InvitationAnswer   // accept or take back
+	CredentialsRead    // storage credentials of the caller's own namespace, without secrets
+	CredentialsWrite   // add, change and remove them
+	OrgCredentialsRead // the same for an organization
+	OrgCredentialsWrite
+	actions // number of actions
 )
 
-// rule says what an action needs. The zero values of see and do are the
-// weakest standing, so a row states each that matters.
+// rule says what an action needs. Of see and do, any one of the rights is enough; a row states both, since none at all
+// would let everybody who is logged in.
 type rule struct {
 	name     string       // as messages, logs and metrics spell it
 	scopes   []Scope      // all of them are needed
 	on       []ObjectKind // kinds of object it may be about; none means no object
-	see, do  standing     // standing needed to know of the object, and to act
+	see, do  Rights       // rights of which one is needed to know of the object, and one to act
 	open     bool         // no identity needed
 	anyToken bool         // any valid credential will do
 	changes  bool         // changes the content of the asset
 }
 
 var (
-	asArray = []ObjectKind{Array}
-	asGroup = []ObjectKind{Group}
-	inSpace = []ObjectKind{Namespace}
-	inFiles = []ObjectKind{Namespace, Array, Group}
-	onSelf  = []ObjectKind{Self}
+	asArray  = []ObjectKind{Array}
+	asGroup  = []ObjectKind{Group}
+	inSpace  = []ObjectKind{Namespace}
+	inFiles  = []ObjectKind{Namespace, Array, Group}
+	inAssets = []ObjectKind{Array, Group}
+	onSelf   = []ObjectKind{Self}
 
 	codeScopes = []Scope{ScopeArrayWrite, ScopeUserWrite}
 )
@@ -81,54 +100,74 @@ var (
 // rules is the whole permission table: one row per action.
 var rules = [actions]rule{
 	Public: {name: "public", open: true},
-	Login:  {name: "login", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: owner, do: owner},
+	Login:  {name: "login", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},
 
-	SelfRead:        {name: "user:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: owner, do: owner},
-	SelfWrite:       {name: "user:write", scopes: []Scope{ScopeUserWrite}, on: onSelf, see: owner, do: owner},
-	SelfDelete:      {name: "user:delete", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: owner, do: owner},
-	ScopesRead:      {name: "tokens:scopes", scopes: []Scope{ScopeUserRead}, on: onSelf, see: owner, do: owner},
-	TokensRead:      {name: "tokens:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: owner, do: owner},
-	TokenCreate:     {name: "tokens:create", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: owner, do: owner},
-	TokenRevoke:     {name: "tokens:revoke", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: owner, do: owner},
-	TokenRevokeSelf: {name: "tokens:revoke-self", anyToken: true, on: onSelf, see: owner, do: owner},
-	PasswordReset:   {name: "user:password-reset", scopes: []Scope{ScopePasswordReset}, on: onSelf, see: owner, do: owner},
-	EmailConfirm:    {name: "user:confirm-email", scopes: []Scope{ScopeConfirmEmail}, on: onSelf, see: owner, do: owner},
-	TasksRead:       {name: "tasks:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: owner, do: owner},
-	ProfileRead:     {name: "users:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: owner, do: owner},
+	SelfRead:        {name: "user:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	SelfWrite:       {name: "user:write", scopes: []Scope{ScopeUserWrite}, on: onSelf, see: beSelf, do: beSelf},
+	SelfDelete:      {name: "user:delete", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},
+	ScopesRead:      {name: "tokens:scopes", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	TokensRead:      {name: "tokens:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	TokenCreate:     {name: "tokens:create", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},
+	TokenRevoke:     {name: "tokens:revoke", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},
+	TokenRevokeSelf: {name: "tokens:revoke-self", anyToken: true, on: onSelf, see: beSelf, do: beSelf},
+	PasswordReset:   {name: "user:password-reset", scopes: []Scope{ScopePasswordReset}, on: onSelf, see: beSelf, do: beSelf},
+	EmailConfirm:    {name: "user:confirm-email", scopes: []Scope{ScopeConfirmEmail}, on: onSelf, see: beSelf, do: beSelf},
+	TasksRead:       {name: "tasks:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	ProfileRead:     {name: "users:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
 
-	CatalogRead:     {name: "arrays:list", scopes: []Scope{ScopeArrayRead}, on: onSelf, see: owner, do: owner},
-	NamespaceRead:   {name: "namespace:list", scopes: []Scope{ScopeArrayRead}, on: inSpace, see: owner, do: owner},
-	ArrayFind:       {name: "array:find", scopes: []Scope{ScopeArrayRead}, on: asArray, see: owner, do: owner},
-	ArrayCreate:     {name: "array:create", scopes: []Scope{ScopeArrayWrite}, on: inSpace, see: owner, do: owner},
-	ArrayRegister:   {name: "array:register", scopes: []Scope{ScopeArrayWrite}, on: inSpace, see: owner, do: owner},
-	ArrayRead:       {name: "array:read", scopes: []Scope{ScopeArrayRead}, on: asArray, see: owner, do: owner},
-	ArrayWrite:      {name: "array:write", scopes: []Scope{ScopeArrayWrite}, on: asArray, see: owner, do: owner, changes: true},
-	ArrayDescribe:   {name: "array:describe", scopes: []Scope{ScopeArrayWrite}, on: asArray, see: owner, do: owner},
-	ArrayDelete:     {name: "array:delete", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: owner, do: owner, changes: true},
-	ArrayDeregister: {name: "array:deregister", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: owner, do: owner},
-	ArrayShare:      {name: "array:share", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: owner, do: owner},
+	CatalogRead:     {name: "arrays:list", scopes: []Scope{ScopeArrayRead}, on: onSelf, see: beSelf, do: beSelf},
+	NamespaceRead:   {name: "namespace:list", scopes: []Scope{ScopeArrayRead}, on: inSpace, see: 0, do: 0},
+	ArrayFind:       {name: "array:find", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: anyRight},
+	ArrayCreate:     {name: "array:create", scopes: []Scope{ScopeArrayWrite}, on: inSpace, see: anyRight, do: CanCreate},
+	ArrayRegister:   {name: "array:register", scopes: []Scope{ScopeArrayWrite}, on: inSpace, see: anyRight, do: CanCreate},
+	ArrayRead:       {name: "array:read", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanRead},
+	ArrayWrite:      {name: "array:write", scopes: []Scope{ScopeArrayWrite}, on: asArray, see: anyRight, do: CanWrite, changes: true},
+	ArrayDescribe:   {name: "array:describe", scopes: []Scope{ScopeArrayWrite}, on: asArray, see: anyRight, do: CanWrite | CanEdit},
+	ArrayDelete:     {name: "array:delete", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanDelete, changes: true},
+	ArrayDeregister: {name: "array:deregister", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanDelete},
+	ArrayShare:      {name: "array:share", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanEdit},
 
-	FileRead:   {name: "file:read", scopes: []Scope{ScopeArrayRead}, on: inFiles, see: owner, do: owner},
-	FileWrite:  {name: "file:write", scopes: []Scope{ScopeArrayWrite}, on: inFiles, see: owner, do: owner, changes: true},
-	FileDelete: {name: "file:delete", scopes: []Scope{ScopeArrayAdmin}, on: inFiles, see: owner, do: owner, changes: true},
+	ArrayInfo:   {name: "array:info", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadInfo},
+	ArraySchema: {name: "array:schema", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadSchema},
+	ArrayLogs:   {name: "array:logs", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadLogs},
+	GroupLogs:   {name: "group:logs", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: anyRight, do: CanReadLogs},
 
-	GroupsBrowse:    {name: "groups:list", scopes: []Scope{ScopeGroupRead}, on: onSelf, see: owner, do: owner},
-	GroupFind:       {name: "group:find", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: owner, do: owner},
-	GroupCreate:     {name: "group:create", scopes: []Scope{ScopeGroupWrite}, on: inSpace, see: owner, do: owner},
-	GroupRegister:   {name: "group:register", scopes: []Scope{ScopeGroupWrite}, on: inSpace, see: owner, do: owner},
-	GroupRead:       {name: "group:read", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: owner, do: owner},
-	GroupWrite:      {name: "group:write", scopes: []Scope{ScopeGroupWrite}, on: asGroup, see: owner, do: owner, changes: true},
-	GroupDescribe:   {name: "group:describe", scopes: []Scope{ScopeGroupWrite}, on: asGroup, see: owner, do: owner},
-	GroupDelete:     {name: "group:delete", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: owner, do: owner, changes: true},
-	GroupDeregister: {name: "group:deregister", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: owner, do: owner},
-	GroupShare:      {name: "group:share", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: owner, do: owner},
+	FileRead:   {name: "file:read", scopes: []Scope{ScopeArrayRead}, on: inFiles, see: anyRight, do: CanRead},
+	FileWrite:  {name: "file:write", scopes: []Scope{ScopeArrayWrite}, on: inFiles, see: anyRight, do: CanWrite, changes: true},
+	FileDelete: {name: "file:delete", scopes: []Scope{ScopeArrayAdmin}, on: inFiles, see: anyRight, do: CanDelete, changes: true},
 
-	OrganizationRead:  {name: "organization:read", scopes: []Scope{ScopeOrganizationR}, on: onSelf, see: owner, do: owner},
-	OrganizationWrite: {name: "organization:write", scopes: []Scope{ScopeOrganizationRW}, on: onSelf, see: owner, do: owner},
-	OrganizationAdmin: {name: "organization:admin", scopes: []Scope{ScopeOrganizationA}, on: onSelf, see: owner, do: owner},
+	GroupsBrowse:    {name: "groups:list", scopes: []Scope{ScopeGroupRead}, on: onSelf, see: beSelf, do: beSelf},
+	GroupFind:       {name: "group:find", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: anyRight, do: anyRight},
+	GroupCreate:     {name: "group:create", scopes: []Scope{ScopeGroupWrite}, on: inSpace, see: anyRight, do: CanCreate},
+	GroupRegister:   {name: "group:register", scopes: []Scope{ScopeGroupWrite}, on: inSpace, see: anyRight, do: CanCreate},
+	GroupRead:       {name: "group:read", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: anyRight, do: CanRead},
+	GroupWrite:      {name: "group:write", scopes: []Scope{ScopeGroupWrite}, on: asGroup, see: anyRight, do: CanWrite, changes: true},
+	GroupDescribe:   {name: "group:describe", scopes: []Scope{ScopeGroupWrite}, on: asGroup, see: anyRight, do: CanWrite | CanEdit},
+	GroupDelete:     {name: "group:delete", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: anyRight, do: CanDelete, changes: true},
+	GroupDeregister: {name: "group:deregister", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: anyRight, do: CanDelete},
+	GroupShare:      {name: "group:share", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: anyRight, do: CanEdit},
 
-	CodeRun:    {name: "code:run", scopes: codeScopes, on: inSpace, see: owner, do: owner},
-	UsersAdmin: {name: "server:users", scopes: []Scope{ScopeUserAdmin}, on: []ObjectKind{Server}, do: owner},
+	OrganizationsRead:   {name: "organizations:list", scopes: []Scope{ScopeOrganizationR}, on: onSelf, see: beSelf, do: beSelf},
+	OrganizationCreate:  {name: "organization:create", scopes: []Scope{ScopeOrganizationRW}, on: onSelf, see: beSelf, do: beSelf},
+	OrganizationRead:    {name: "organization:read", scopes: []Scope{ScopeOrganizationR}, on: inSpace, see: beMember, do: beMember},
+	OrganizationWrite:   {name: "organization:write", scopes: []Scope{ScopeOrganizationRW}, on: inSpace, see: beMember, do: CanEditOrganization},
+	OrganizationInvite:  {name: "organization:invite", scopes: []Scope{ScopeOrganizationRW}, on: inSpace, see: beMember, do: CanEditOrganization},
+	OrganizationMembers: {name: "organization:members", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: CanEditOrganization},
+	OrganizationLeave:   {name: "organization:leave", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: beMember},
+	OrganizationDelete:  {name: "organization:delete", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: CanDeleteOrganization},
+	OrgCredentialsRead:  {name: "organization:credentials", scopes: []Scope{ScopeOrganizationR}, on: inSpace, see: beMember, do: beMember},
+	OrgCredentialsWrite: {name: "organization:credentials-write", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: CanEditOrganization},
+
+	SignUp:           {name: "user:sign-up", open: true},
+	FavoritesRead:    {name: "favorites:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	FavoriteWrite:    {name: "favorites:write", scopes: []Scope{ScopeUserWrite}, on: inAssets, see: anyRight, do: anyRight},
+	InvitationsRead:  {name: "invitations:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	InvitationAnswer: {name: "invitations:answer", scopes: []Scope{ScopeUserWrite}, on: onSelf, see: beSelf, do: beSelf},
+	CredentialsRead:  {name: "credentials:list", scopes: []Scope{ScopeUserRead}, on: inSpace, see: beMember, do: beMember},
+	CredentialsWrite: {name: "credentials:write", scopes: []Scope{ScopeUserAdmin}, on: inSpace, see: beMember, do: CanEditOrganization},
+
+	CodeRun:    {name: "code:run", scopes: codeScopes, on: inSpace, see: anyRight, do: CanRun},
+	UsersAdmin: {name: "server:users", scopes: []Scope{ScopeUserAdmin}, on: []ObjectKind{Server}, do: beAdmin},
 }
 
 // rule returns the action's row; an action without one is a fault of the

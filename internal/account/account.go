@@ -1,9 +1,9 @@
 // Package account holds users and the namespaces they own.
 //
 // A namespace is a name under which assets live; a user owns exactly one, of
-// the same name. Organizations will own namespaces too, which is why the two
-// are separate rows with separate identifiers. Names keep the case they were
-// given and are unique whatever the case.
+// the same name, and an organization is one that its members share. Names keep
+// the case they were given and are unique whatever the case, those of users and
+// of organizations together.
 //
 // Passwords are kept as Argon2id hashes. Checking one costs the same whether
 // the user exists or not, and only a few are computed at a time, so a flood of
@@ -21,6 +21,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"azulejo/internal/access"
 	"azulejo/internal/db"
 )
 
@@ -46,8 +47,9 @@ type User struct {
 
 // Namespace is the place of assets, as a value.
 type Namespace struct {
-	ID   string // UUID
-	Name string // in the case it was made with
+	ID           string // UUID
+	Name         string // in the case it was made with
+	Organization bool   // it is an organization's, not a user's
 }
 
 // NewUser is what Create needs.
@@ -57,6 +59,8 @@ type NewUser struct {
 	FullName string
 	Email    string
 	Admin    bool
+	// Waiting makes the account disabled until Approve.
+	Waiting bool
 }
 
 // Accounts reads and writes accounts. It is safe for concurrent use.
@@ -67,12 +71,15 @@ type Accounts struct {
 	seen   recent
 	// namespaces remembers what Namespace found until one changes.
 	namespaces *db.Memo[string, Namespace]
+	// memberships remembers by user what Memberships found until one changes.
+	memberships *db.Memo[string, []access.Membership]
 }
 
 // New returns the accounts in d. At most hashers password hashes are computed
 // at a time, each taking 19 MiB for its duration.
 func New(d *db.DB, now func() time.Time, hashers int) *Accounts {
-	return &Accounts{db: d, now: now, hasher: newHasher(hashers), seen: newRecent(now), namespaces: db.NewMemo[string, Namespace](d, now)}
+	return &Accounts{db: d, now: now, hasher: newHasher(hashers), seen: newRecent(now), namespaces: db.NewMemo[string, Namespace](d, now),
+		memberships: db.NewMemo[string, []access.Membership](d, now)}
 }
 
 // Create makes a user and its namespace. The error is of class ErrInvalid for a
@@ -82,6 +89,9 @@ func (a *Accounts) Create(ctx context.Context, n NewUser) (User, error) {
 		return User{}, err
 	}
 	if err := checkPassword(n.Password); err != nil {
+		return User{}, err
+	}
+	if err := checkMail(n.Email); err != nil {
 		return User{}, err
 	}
 	hash, err := a.hasher.hash(ctx, n.Password)
@@ -98,7 +108,11 @@ func (a *Accounts) Create(ctx context.Context, n NewUser) (User, error) {
 
 func (a *Accounts) insert(ctx context.Context, tx *sql.Tx, n NewUser, hash string) (User, error) {
 	u := User{ID: uuid.NewString(), NamespaceID: uuid.NewString(), Name: n.Name, FullName: n.FullName, Email: n.Email,
-		Admin: n.Admin, CreatedAt: a.now().UTC().Truncate(time.Second)}
+		Admin: n.Admin, Disabled: n.Waiting, CreatedAt: a.now().UTC().Truncate(time.Second)}
+	var disabled any
+	if n.Waiting {
+		disabled = u.CreatedAt.Unix()
+	}
 	_, err := tx.ExecContext(ctx, "INSERT INTO namespaces (id, name, name_key, kind, created_at) VALUES (?, ?, ?, 'user', ?)",
 		u.NamespaceID, u.Name, key(u.Name), u.CreatedAt.Unix())
 	if db.IsTaken(err) {
@@ -107,8 +121,8 @@ func (a *Accounts) insert(ctx context.Context, tx *sql.Tx, n NewUser, hash strin
 	if err != nil {
 		return User{}, fmt.Errorf("new namespace: %w", err)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO users (id, namespace_id, full_name, email, password_hash, admin, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`, u.ID, u.NamespaceID, u.FullName, u.Email, hash, u.Admin, u.CreatedAt.Unix())
+	_, err = tx.ExecContext(ctx, `INSERT INTO users (id, namespace_id, full_name, email, password_hash, admin, created_at, disabled_at, waiting)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, u.ID, u.NamespaceID, u.FullName, u.Email, hash, u.Admin, u.CreatedAt.Unix(), disabled, n.Waiting)
 	if err != nil {
 		return User{}, fmt.Errorf("new user: %w", err)
 	}
@@ -178,8 +192,8 @@ func (a *Accounts) Namespace(ctx context.Context, name string) (Namespace, error
 
 func (a *Accounts) namespace(ctx context.Context, name string) (Namespace, error) {
 	var n Namespace
-	err := a.db.Read().QueryRowContext(ctx, "SELECT id, name FROM namespaces WHERE name_key = ? OR id = ?",
-		key(name), strings.ToLower(name)).Scan(&n.ID, &n.Name)
+	err := a.db.Read().QueryRowContext(ctx, "SELECT id, name, kind = 'organization' FROM namespaces WHERE name_key = ? OR id = ?",
+		key(name), strings.ToLower(name)).Scan(&n.ID, &n.Name, &n.Organization)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Namespace{}, ErrNotFound
 	}
@@ -249,5 +263,6 @@ func (a *Accounts) change(ctx context.Context, stmt string, args ...any) error {
 // update is db.DB.Update for everything that changes users and namespaces.
 func (a *Accounts) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
 	defer a.namespaces.Forget()
+	defer a.memberships.Forget()
 	return a.db.Update(ctx, fn)
 }

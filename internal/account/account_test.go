@@ -47,7 +47,7 @@ func TestCreateAndVerify(t *testing.T) {
 		t.Errorf("by id: %+v, %v", got, err)
 	}
 	for _, name := range []string{"ANN", u.NamespaceID} {
-		if n, err := a.Namespace(ctx, name); err != nil || n != (Namespace{u.NamespaceID, "Ann"}) {
+		if n, err := a.Namespace(ctx, name); err != nil || n != (Namespace{ID: u.NamespaceID, Name: "Ann"}) {
 			t.Errorf("namespace %s: %+v, %v", name, n, err)
 		}
 	}

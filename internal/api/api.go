@@ -44,6 +44,8 @@ type API struct {
 type Limits struct {
 	// MessageBytes bounds a request body with its cells.
 	MessageBytes int64
+	// SignUp says who may make an account; the zero value is InviteOnly.
+	SignUp SignUp
 }
 
 // Parts are what the operations work on. Key is the secret that seals resume positions, at least 32 bytes.
@@ -64,7 +66,8 @@ func New(p Parts) *API {
 // Operations returns the table: every operation that is served.
 func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
-	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps()} {
+	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
+		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps()} {
 		ops = append(ops, list...)
 	}
 	return ops

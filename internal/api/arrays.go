@@ -29,9 +29,9 @@ func (a *API) arrayOps() []web.Operation {
 	create.Find = a.findNamespace
 	return []web.Operation{
 		create, open,
-		row("getArray", http.MethodGet, "/v1"+onArray, access.ArrayRead, a.getSchema),
+		row("getArray", http.MethodGet, "/v1"+onArray, access.ArraySchema, a.getSchema),
 		row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, a.deleteArray),
-		row("loadArraySchema", http.MethodPost, "/v1"+onArray+"/schema", access.ArrayRead, a.loadSchema),
+		row("loadArraySchema", http.MethodPost, "/v1"+onArray+"/schema", access.ArraySchema, a.loadSchema),
 		row("evolveArray", http.MethodPost, "/v1"+onArray+"/evolve", access.ArrayWrite, a.evolve),
 		row("loadEnumerations", http.MethodPost, "/v1"+onArray+"/enumerations", access.ArrayRead, a.enumerations),
 		row("getArrayMetadata", http.MethodGet, "/v1"+onArray+"/array_metadata", access.ArrayRead, a.getMetadata),

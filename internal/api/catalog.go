@@ -1,28 +1,33 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"azulejo/internal/access"
+	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/web"
 )
 
 // catalogOps are the rows that list, describe and register arrays (spec page cloud-api.md, section 3).
 func (a *API) catalogOps() []web.Operation {
+	browse := func(id, path string, handle web.Handler) web.Operation {
+		return web.Operation{ID: id, Method: http.MethodGet, Path: "/v1/arrays/browser/" + path, Action: access.CatalogRead, Handle: handle}
+	}
 	return []web.Operation{
+		{ID: "getAllArrayMetadata", Method: http.MethodGet, Path: "/v1/arrays", Action: access.CatalogRead, Handle: a.allArrays},
 		{ID: "getArraysInNamespace", Method: http.MethodGet, Path: "/v1/arrays/{namespace}", Action: access.NamespaceRead, Find: a.findNamespace, Handle: a.listArrays},
-		{ID: "arraysBrowserOwnedGet", Method: http.MethodGet, Path: "/v1/arrays/browser/owned", Action: access.CatalogRead, Handle: a.browseOwned},
-		{ID: "arraysBrowserSharedGet", Method: http.MethodGet, Path: "/v1/arrays/browser/shared", Action: access.CatalogRead, Handle: a.browseNone},
-		{ID: "arraysBrowserPublicGet", Method: http.MethodGet, Path: "/v1/arrays/browser/public", Action: access.CatalogRead, Handle: a.browseNone},
-		{ID: "groupsBrowserOwnedGet", Method: http.MethodGet, Path: "/v1/groups/browser/owned", Action: access.GroupsBrowse, Handle: a.browseGroups},
-		{ID: "getArrayInfo", Method: http.MethodGet, Path: "/v1" + onArray + "/metadata", Action: access.ArrayRead, Find: a.findArray, Handle: a.arrayInfo},
+		browse("arraysBrowserOwnedGet", "owned", a.browseArrays(owned)), browse("arraysBrowserOwnedSidebarGet", "owned/sidebar", a.arraySidebar(owned)),
+		browse("arraysBrowserSharedGet", "shared", a.browseArrays(shared)), browse("arraysBrowserSharedSidebarGet", "shared/sidebar", a.arraySidebar(shared)),
+		browse("arraysBrowserPublicGet", "public", a.browseArrays(everybodys)), browse("arraysBrowserPublicSidebarGet", "public/sidebar", a.arraySidebar(everybodys)),
+		{ID: "getArrayInfo", Method: http.MethodGet, Path: "/v1" + onArray + "/metadata", Action: access.ArrayInfo, Find: a.findArray, Handle: a.arrayInfo},
 		{ID: "updateArrayInfo", Method: http.MethodPatch, Path: "/v1" + onArray + "/metadata", Action: access.ArrayDescribe, Find: a.findArray, Handle: a.updateInfo},
 		{ID: "registerArray", Method: http.MethodPost, Path: "/v1" + onArray + "/register", Action: access.ArrayRegister, Find: a.findNamespace, Handle: a.registerArray},
 		{ID: "deregisterArray", Method: http.MethodDelete, Path: "/v1" + onArray + "/deregister", Action: access.ArrayDeregister, Find: a.findArray, Handle: a.deregister},
-		{ID: "deregisterGroup", Method: http.MethodDelete, Path: onGroup, Action: access.GroupDeregister, Find: a.findGroup, Handle: a.deregister},
 	}
 }
 
@@ -50,34 +55,98 @@ type arrayInfo struct {
 	CreatedBy       string            `json:"created_by"`
 }
 
-// infoOf describes an asset to its owner, the only one who sees any today.
-func infoOf(x catalog.Asset) arrayInfo {
-	info := arrayInfo{ID: x.ID, Namespace: x.Namespace, Name: x.Name, URI: x.StorageURI(), TileDBURI: tiledbScheme + x.Namespace + "/" + x.Name,
+// infoOf describes an asset to somebody who may see it.
+func infoOf(s access.Subject, x catalog.Asset) arrayInfo {
+	info := arrayInfo{ID: x.ID, Namespace: x.Namespace, Name: x.Name, URI: shownURI(s, x), TileDBURI: tiledbScheme + x.Namespace + "/" + x.Name,
 		Type: x.ArrayType, FileType: x.Info.FileType, FileProperties: x.Info.FileProperties, Description: x.Info.Description, Tags: x.Info.Tags,
 		Logo: x.Info.Logo, LicenseID: x.Info.LicenseID, LicenseText: x.Info.LicenseText, CredentialsName: x.Info.CredentialsName,
-		ReadOnly: x.Info.ReadOnly, CreatedAt: x.CreatedAt, CreatedBy: x.CreatedBy,
-		AllowedActions: []string{"read", "write", "edit", "read_array_logs", "read_array_info", "read_array_schema"}}
+		ReadOnly: x.Info.ReadOnly, CreatedAt: x.CreatedAt, CreatedBy: x.CreatedBy, PublicShare: x.Public(), ShareCount: x.ShareCount(),
+		AllowedActions: access.RightsOn(s, x.Object()).Names(access.Array)}
 	if info.Tags == nil {
 		info.Tags = []string{}
 	}
 	return info
 }
 
-func infosOf(list []catalog.Asset) []arrayInfo {
+func infosOf(s access.Subject, list []catalog.Asset) []arrayInfo {
 	infos := make([]arrayInfo, len(list))
 	for i, x := range list {
-		infos[i] = infoOf(x)
+		infos[i] = infoOf(s, x)
 	}
 	return infos
 }
 
-// listArrays answers a bare list of the arrays in a namespace.
+// shownURI is where an asset is stored, for whom its namespace is his own. To others it is the address: paths of the server
+// are none of theirs.
+func shownURI(s access.Subject, x catalog.Asset) string {
+	if access.RightsOn(s, access.Object{Kind: access.Namespace, ID: x.NamespaceID, NamespaceID: x.NamespaceID}) != 0 {
+		return x.StorageURI()
+	}
+	return tiledbScheme + x.Namespace + "/" + x.Name
+}
+
+// level is how the caller stands to the assets of a list.
+type level uint8
+
+const (
+	owned      level = iota // of the caller's namespace and organizations
+	shared                  // of others, shared to the caller or its organizations
+	everybodys              // of anybody, shared to everybody
+	visible                 // all of them
+)
+
+// spaces returns the namespaces that the caller is in.
+func spaces(s access.Subject) []string {
+	list := []string{s.NamespaceID}
+	for _, m := range s.Memberships {
+		list = append(list, m.NamespaceID)
+	}
+	return list
+}
+
+// narrow makes a filter list what the caller sees at a level.
+func (l level) narrow(s access.Subject, f *catalog.Filter) {
+	switch l {
+	case owned:
+		f.Namespaces = spaces(s)
+	case shared:
+		f.SharedTo, f.NotIn = spaces(s), spaces(s)
+	case everybodys:
+		f.SharedTo = []string{access.PublicNamespace}
+	}
+}
+
+// listArrays answers a bare list of the arrays in a namespace that the caller may see. To whom it shows none, a namespace
+// not his own is as absent as one that does not exist.
 func (a *API) listArrays(w http.ResponseWriter, r *web.Request) error {
-	list, _, err := a.catalog.List(r.Context(), catalog.Filter{NamespaceID: r.Object.ID, Kind: catalog.Array})
+	f := catalog.Filter{Namespaces: []string{r.Object.ID}, Kind: catalog.Array}
+	own := slices.Contains(spaces(r.Subject), r.Object.ID)
+	if !own {
+		f.SharedTo = append(spaces(r.Subject), access.PublicNamespace)
+	}
+	list, _, err := a.catalog.List(r.Context(), f)
 	if err != nil {
 		return err
 	}
-	return web.JSON(w, r, http.StatusOK, infosOf(list))
+	if len(list) == 0 && !own {
+		return account.ErrNotFound
+	}
+	return web.JSON(w, r, http.StatusOK, infosOf(r.Subject, list))
+}
+
+// allArrays answers a bare list of the arrays of the caller's namespaces and of those shared to them.
+func (a *API) allArrays(w http.ResponseWriter, r *web.Request) error {
+	all := []arrayInfo{}
+	for _, l := range []level{owned, shared} {
+		f := catalog.Filter{Kind: catalog.Array}
+		l.narrow(r.Subject, &f)
+		list, _, err := a.catalog.List(r.Context(), f)
+		if err != nil {
+			return err
+		}
+		all = append(all, infosOf(r.Subject, list)...)
+	}
+	return web.JSON(w, r, http.StatusOK, all)
 }
 
 // pagination is the published shape of where a page lies.
@@ -93,23 +162,67 @@ const (
 	maxPerPage     = 1000
 )
 
-// browseFilter reads the filters and the page of a browsing request.
-func browseFilter(r *web.Request, kind catalog.Kind) (catalog.Filter, error) {
+// browseFilter reads the filters and the page of a browsing request at a level. ok is false if nothing can meet them.
+func (a *API) browseFilter(r *web.Request, kind catalog.Kind, l level) (f catalog.Filter, ok bool, err error) {
 	q := r.Query()
-	f := catalog.Filter{NamespaceID: r.Subject.NamespaceID, Kind: kind, Search: q.Get("search"), Tags: q["tag"], ExcludeTags: q["exclude_tag"],
+	f = catalog.Filter{Kind: kind, Search: q.Get("search"), Tags: q["tag"], ExcludeTags: q["exclude_tag"],
 		FileTypes: q["file_type"], ExcludeFileTypes: q["exclude_file_type"]}
 	order, way, _ := strings.Cut(q.Get("orderby"), " ")
 	f.OrderBy, f.Descending = order, strings.EqualFold(way, "desc")
 	page, err := r.Number("page", 1)
 	if err != nil {
-		return f, err
+		return f, false, err
 	}
 	perPage, err := r.Number("per_page", defaultPerPage)
 	if err != nil {
-		return f, err
+		return f, false, err
 	}
 	f.Page, f.PerPage = int(min(max(page, 1), 1<<30)), int(min(max(perPage, 1), maxPerPage))
-	return f, nil
+	l.narrow(r.Subject, &f)
+	if name := q.Get("permissions"); name != "" {
+		if f.Right, err = parseRights(access.Array, []string{name}); err != nil {
+			return f, false, err
+		}
+	}
+	if to := q.Get("shared_to"); to != "" && l == shared {
+		n, found, err := a.filterNamespace(r, to)
+		if err != nil || !found || !slices.Contains(f.SharedTo, n) {
+			return f, false, err
+		}
+		f.SharedTo = []string{n}
+	}
+	name := q.Get("namespace")
+	if name == "" {
+		return f, true, nil
+	}
+	n, found, err := a.filterNamespace(r, name)
+	if err != nil || !found || l == owned && !slices.Contains(f.Namespaces, n) {
+		return f, false, err
+	}
+	f.Namespaces = []string{n}
+	return f, true, nil
+}
+
+// filterNamespace finds a namespace that a filter names.
+func (a *API) filterNamespace(r *web.Request, name string) (id string, found bool, err error) {
+	n, err := a.accounts.Namespace(r.Context(), name)
+	if errors.Is(err, account.ErrNotFound) {
+		return "", false, nil
+	}
+	return n.ID, err == nil, err
+}
+
+// browse lists the assets of a browsing request.
+func (a *API) browse(r *web.Request, kind catalog.Kind, l level) ([]catalog.Asset, pagination, error) {
+	var p pagination
+	f, ok, err := a.browseFilter(r, kind, l)
+	if err != nil || !ok {
+		p.fill(f, 0)
+		return nil, p, err
+	}
+	list, total, err := a.catalog.List(r.Context(), f)
+	p.fill(f, total)
+	return list, p, err
 }
 
 func (f *pagination) fill(filter catalog.Filter, total int) {
@@ -122,74 +235,50 @@ type arrayPage struct {
 	Pagination pagination  `json:"pagination_metadata"`
 }
 
-func (a *API) browseOwned(w http.ResponseWriter, r *web.Request) error {
-	f, err := browseFilter(r, catalog.Array)
-	if err != nil {
-		return err
-	}
-	var page arrayPage
-	if n := r.Query().Get("namespace"); n == "" || strings.EqualFold(n, r.Subject.Namespace) {
-		list, total, err := a.catalog.List(r.Context(), f)
+func (a *API) browseArrays(l level) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		list, p, err := a.browse(r, catalog.Array, l)
 		if err != nil {
 			return err
 		}
-		page.Arrays = infosOf(list)
-		page.Pagination.fill(f, total)
-	} else {
-		page.Pagination.fill(f, 0)
+		page := arrayPage{Pagination: p}
+		if len(list) > 0 || l != shared {
+			page.Arrays = infosOf(r.Subject, list)
+		}
+		return web.JSON(w, r, http.StatusOK, page)
 	}
-	return web.JSON(w, r, http.StatusOK, page)
 }
 
-// browseNone answers an empty page: nothing can be shared or public yet.
-func (a *API) browseNone(w http.ResponseWriter, r *web.Request) error {
-	f, err := browseFilter(r, catalog.Array)
-	if err != nil {
-		return err
-	}
-	var page arrayPage
-	page.Pagination.fill(f, 0)
-	return web.JSON(w, r, http.StatusOK, page)
+// sidebar is the published shape of the namespaces that the arrays of a list are in.
+type sidebar struct {
+	Namespaces []string       `json:"namespaces"`
+	All        int            `json:"result_count_for_all"`
+	Counts     map[string]int `json:"result_count_by_namespace"`
 }
 
-// groupInfo is the published shape of a group's catalogue entry.
-type groupInfo struct {
-	ID             string    `json:"id"`
-	Namespace      string    `json:"namespace"`
-	Name           string    `json:"name"`
-	Description    string    `json:"description"`
-	URI            string    `json:"uri"`
-	TileDBURI      string    `json:"tiledb_uri"`
-	Tags           []string  `json:"tags"`
-	AllowedActions []string  `json:"allowed_actions"`
-	CreatedAt      time.Time `json:"created_at"`
-	CreatedBy      string    `json:"created_by"`
-}
-
-func (a *API) browseGroups(w http.ResponseWriter, r *web.Request) error {
-	f, err := browseFilter(r, catalog.Group)
-	if err != nil {
-		return err
+func (a *API) arraySidebar(l level) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		out := sidebar{Namespaces: []string{}, Counts: map[string]int{}}
+		f, ok, err := a.browseFilter(r, catalog.Array, l)
+		if err != nil {
+			return err
+		}
+		if ok {
+			counts, err := a.catalog.Counts(r.Context(), f)
+			if err != nil {
+				return err
+			}
+			for _, n := range counts {
+				out.Namespaces, out.Counts[n.Namespace] = append(out.Namespaces, n.Namespace), n.Assets
+				out.All += n.Assets
+			}
+		}
+		return web.JSON(w, r, http.StatusOK, out)
 	}
-	list, total, err := a.catalog.List(r.Context(), f)
-	if err != nil {
-		return err
-	}
-	page := struct {
-		Groups     []groupInfo `json:"groups"`
-		Pagination pagination  `json:"pagination_metadata"`
-	}{Groups: []groupInfo{}}
-	page.Pagination.fill(f, total)
-	for _, x := range list {
-		i := infoOf(x)
-		page.Groups = append(page.Groups, groupInfo{ID: i.ID, Namespace: i.Namespace, Name: i.Name, Description: i.Description, URI: i.URI,
-			TileDBURI: i.TileDBURI, Tags: i.Tags, AllowedActions: []string{"read", "write", "edit"}, CreatedAt: i.CreatedAt, CreatedBy: i.CreatedBy})
-	}
-	return web.JSON(w, r, http.StatusOK, page)
 }
 
 func (a *API) arrayInfo(w http.ResponseWriter, r *web.Request) error {
-	return web.JSON(w, r, http.StatusOK, infoOf(asset(r)))
+	return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, asset(r)))
 }
 
 // arrayPatch is the body of an update of a catalogue entry. Members that are absent stay; the URI that clients send along
@@ -256,7 +345,7 @@ func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.JSON(w, r, http.StatusOK, infoOf(made))
+	return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, made))
 }
 
 func (a *API) deregister(w http.ResponseWriter, r *web.Request) error {

@@ -24,6 +24,8 @@ type world struct {
 	*servertest.Parts
 	server *web.Server
 	api    *API
+	// contentType is what call sends as the type of the body.
+	contentType string
 }
 
 func newWorld(t *testing.T) *world {
@@ -55,6 +57,9 @@ func (w *world) call(secret, method, path string, body []byte) (int, string) {
 	r := httptest.NewRequest(method, path, bytes.NewReader(body))
 	if secret != "" {
 		r.Header.Set("X-TILEDB-REST-API-Key", secret)
+	}
+	if w.contentType != "" {
+		r.Header.Set("Content-Type", w.contentType)
 	}
 	recorder := httptest.NewRecorder()
 	w.server.ServeHTTP(recorder, r)

@@ -1,8 +1,15 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
 	"net/http"
+	"strings"
 
+	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/vault"
@@ -20,15 +27,81 @@ func (a *API) groupOps() []web.Operation {
 	exists := row("groupExists", http.MethodOptions, onGroup, access.GroupFind, nil)
 	exists.Handle = groupExists
 	create := row("createGroup", http.MethodPost, "/v2/groups/{namespace}", access.GroupCreate, a.createGroup)
-	create.Find = a.findNamespace
+	create.Find, create.Handle = a.findNamespace, a.cloudOr("group_details", a.makeGroup, create.Handle)
+	update := row("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup)
+	update.Handle = a.cloudOr("group_changes", a.changeGroup, update.Handle)
 	return []web.Operation{
 		create, exists,
 		row("openGroup", http.MethodPost, onGroup, access.GroupRead, a.openGroup),
-		row("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup),
+		update,
 		row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, a.deleteGroup),
 		row("getGroupMetadata", http.MethodPost, onGroup+"/metadata", access.GroupRead, a.getGroupMetadata),
 		row("putGroupMetadata", http.MethodPut, onGroup+"/metadata", access.GroupWrite, a.putGroupMetadata),
 	}
+}
+
+// cloudOr is the handler of an address at which both tiledb-cloud and libtiledb speak, each with bodies of its own. A JSON
+// object with the member that only tiledb-cloud's have is for cloud, everything else for engine.
+func (a *API) cloudOr(member string, cloud func(http.ResponseWriter, *web.Request, []byte) error, engine web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		if !isJSON(r) {
+			return engine(w, r)
+		}
+		body, err := r.ReadBody()
+		if err != nil {
+			return err
+		}
+		var members map[string]json.RawMessage
+		if err := web.ParseJSON(body, &members); err != nil {
+			return err
+		}
+		if members[member] != nil {
+			return cloud(w, r, body)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		return engine(w, r)
+	}
+}
+
+func isJSON(r *web.Request) bool {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return kind == "application/json"
+}
+
+// changeGroup changes a group's members as tiledb-cloud asks for it.
+func (a *API) changeGroup(w http.ResponseWriter, r *web.Request, body []byte) error {
+	var want struct {
+		Changes struct {
+			Add []struct {
+				Name string `json:"name"`
+				URI  string `json:"uri"`
+				Type string `json:"type"`
+			} `json:"members_to_add"`
+			Remove []string `json:"members_to_remove"`
+		} `json:"group_changes"`
+	}
+	if err := web.ParseJSON(body, &want); err != nil {
+		return err
+	}
+	var add []format.GroupMember
+	for _, m := range want.Changes.Add {
+		member := format.GroupMember{URI: m.URI, Name: m.Name, Named: m.Name != ""}
+		switch strings.ToUpper(m.Type) {
+		case "GROUP":
+			member.Type = format.ObjectGroup
+		case "ARRAY":
+			member.Type = format.ObjectArray
+		case "":
+		default:
+			return fmt.Errorf("%w: %q is no type of member; it is GROUP or ARRAY", web.ErrBadRequest, m.Type)
+		}
+		add = append(add, member)
+	}
+	opened, err := a.vault.OpenGroup(r.Context(), r.Grant, asset(r), group.Latest())
+	if err != nil {
+		return err
+	}
+	return noContent(w, a.changeMembers(r, opened, add, want.Changes.Remove, 0))
 }
 
 func (a *API) createGroup(r *web.Request, body []byte) ([]byte, error) {
@@ -100,21 +173,7 @@ func (a *API) updateGroup(r *web.Request, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var add []group.Member
-	for _, m := range change.Add {
-		member, err := a.newMember(r, m)
-		if err != nil {
-			return nil, err
-		}
-		add = append(add, member)
-	}
-	remove := make([]string, len(change.Remove))
-	for i, ref := range change.Remove {
-		if remove[i], err = a.memberKey(r, opened, ref); err != nil {
-			return nil, err
-		}
-	}
-	return nil, opened.Update(r.Context(), add, remove, millis)
+	return nil, a.changeMembers(r, opened, change.Add, change.Remove, millis)
 }
 
 func (a *API) getGroupMetadata(r *web.Request, body []byte) ([]byte, error) {

@@ -9,6 +9,7 @@ import (
 	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/access"
+	"azulejo/internal/account"
 	"azulejo/internal/catalog"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
@@ -17,19 +18,19 @@ import (
 
 const tiledbScheme = "tiledb://"
 
-// members returns the members of a group under the addresses by which the client reaches them.
+// members returns the members of a group that the caller may see, under the addresses by which the client reaches them.
 func (a *API) members(r *web.Request, g *vault.Group) ([]format.GroupMember, error) {
-	var list []format.GroupMember
-	for _, m := range g.Members() {
-		uri, err := a.address(r.Context(), asset(r), m)
-		if err != nil {
-			return nil, err
+	visible, err := a.visibleMembers(r, g)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]format.GroupMember, len(visible))
+	for i, m := range visible {
+		uri := m.address(asset(r))
+		list[i] = format.GroupMember{Type: m.Type, URI: uri, Name: m.Name, Named: m.Named}
+		if rest, ok := relativeAddress(r, m.Member, uri); ok {
+			list[i].URI, list[i].Relative = rest, true
 		}
-		member := format.GroupMember{Type: m.Type, URI: uri, Name: m.Name, Named: m.Named}
-		if rest, ok := relativeAddress(r, m, uri); ok {
-			member.URI, member.Relative = rest, true
-		}
-		list = append(list, member)
 	}
 	return list, nil
 }
@@ -46,41 +47,137 @@ func relativeAddress(r *web.Request, m group.Member, address string) (string, bo
 	return strings.CutPrefix(address, tiledbScheme+asset(r).Namespace+"/"+asset(r).Name+"/")
 }
 
-// address returns the tiledb:// address of a member whose storage the catalogue knows. Storage that has no entry any more
-// is named by its last part in the group's namespace, so that no path of the server leaves it.
-func (a *API) address(ctx context.Context, in catalog.Asset, m group.Member) (string, error) {
-	if !catalog.IsStorage(m.URI) || strings.HasPrefix(m.URI, tiledbScheme) {
-		return m.URI, nil
-	}
-	found, err := a.catalog.Resolve(ctx, in.NamespaceID, m.URI)
+// address returns the tiledb:// address of a member. Storage that has no entry is named by its last part in the group's
+// namespace, so that no path of the server leaves it.
+func (m visibleMember) address(in catalog.Asset) string {
 	switch {
-	case errors.Is(err, catalog.ErrNotFound):
-		return tiledbScheme + in.Namespace + "/" + vfs.Base(m.URI), nil
-	case err != nil:
-		return "", err
+	case m.known:
+		return tiledbScheme + m.asset.Namespace + "/" + m.asset.Name
+	case !catalog.IsStorage(m.URI) || strings.HasPrefix(m.URI, tiledbScheme):
+		return m.URI
 	}
-	return tiledbScheme + found.Namespace + "/" + found.Name, nil
+	return tiledbScheme + in.Namespace + "/" + vfs.Base(m.URI)
+}
+
+// changeMembers adds and removes members of the group of a request at a time in milliseconds, 0 for now, in storage and in
+// the catalogue.
+func (a *API) changeMembers(r *web.Request, opened *vault.Group, add []format.GroupMember, remove []string, millis uint64) error {
+	var members []group.Member
+	var added []catalog.NewMember
+	for _, m := range add {
+		member, found, err := a.newMember(r, m)
+		if err != nil {
+			return err
+		}
+		members, added = append(members, member), append(added, noted(r, found))
+	}
+	keys := make([]string, len(remove))
+	var gone []string
+	if len(remove) > 0 {
+		visible, err := a.visibleMembers(r, opened)
+		if err != nil {
+			return err
+		}
+		for i, ref := range remove {
+			var id string
+			if keys[i], id = memberKey(r, visible, ref); id != "" {
+				gone = append(gone, id)
+			}
+		}
+	}
+	// No share outlives a membership, and none begins before it.
+	if err := a.catalog.RemoveMembers(r.Context(), r.Grant, asset(r), gone); err != nil {
+		return err
+	}
+	if err := opened.Update(r.Context(), members, keys, millis); err != nil {
+		return err
+	}
+	return a.catalog.AddMembers(r.Context(), r.Grant, asset(r), added)
+}
+
+// noted is what the catalogue keeps of a member that the caller adds: the shares of a group reach what he could share.
+func noted(r *web.Request, x catalog.Asset) catalog.NewMember {
+	return catalog.NewMember{Asset: x, Shared: access.RightsOn(r.Subject, x.Object()).Has(access.CanEdit)}
+}
+
+// noteMembers tells the catalogue which of its assets are in a group that was just registered.
+func (a *API) noteMembers(r *web.Request, made catalog.Asset) error {
+	g, err := access.Allowed(r.Subject, access.GroupRead, made.Object())
+	if err != nil {
+		return err
+	}
+	opened, err := a.vault.OpenGroup(r.Context(), g, made, group.Latest())
+	if err != nil {
+		return err
+	}
+	members, err := a.visibleMembers(r, opened)
+	if err != nil {
+		return err
+	}
+	var list []catalog.NewMember
+	for _, m := range members {
+		if m.known {
+			list = append(list, noted(r, m.asset))
+		}
+	}
+	return a.catalog.AddMembers(r.Context(), g, made, list)
+}
+
+// addTo adds an asset that was just made to the group at a tiledb:// address.
+func (a *API) addTo(r *web.Request, parent string, made catalog.Asset) error {
+	namespace, ref, ok := strings.Cut(strings.TrimPrefix(parent, tiledbScheme), "/")
+	missing := fmt.Errorf("%w: the parent group %s does not exist, or you may not see it; the new group was made and is in no group", web.ErrBadRequest, parent)
+	if !ok || !strings.HasPrefix(parent, tiledbScheme) {
+		return missing
+	}
+	in, err := a.lookup(r.Context(), namespace, ref, catalog.Group)
+	if errors.Is(err, catalog.ErrNotFound) || errors.Is(err, account.ErrNotFound) {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	g, err := access.Allowed(r.Subject, access.GroupWrite, in.Object())
+	if errors.Is(err, access.ErrNotFound) {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	opened, err := a.vault.OpenGroup(r.Context(), g, in, group.Latest())
+	if err != nil {
+		return err
+	}
+	kind := format.ObjectArray
+	if made.Kind == catalog.Group {
+		kind = format.ObjectGroup
+	}
+	member := group.Member{Type: kind, URI: made.StorageURI(), Name: made.Name, Named: true}
+	if err := opened.Update(r.Context(), []group.Member{member}, nil, 0); err != nil {
+		return err
+	}
+	return a.catalog.AddMembers(r.Context(), g, in, []catalog.NewMember{noted(r, made)})
 }
 
 // newMember returns what is stored for a member that a client adds. A member must be an asset that the caller may see:
 // nobody can give a name to storage that is not theirs. It is kept by its storage URI, so that the group also opens
 // without the server, and relative to the group where the client says so and it lies in the group's folder.
-func (a *API) newMember(r *web.Request, m format.GroupMember) (group.Member, error) {
+func (a *API) newMember(r *web.Request, m format.GroupMember) (group.Member, catalog.Asset, error) {
 	found, inside, err := a.addedAsset(r, m)
 	if err != nil {
-		return group.Member{}, err
+		return group.Member{}, catalog.Asset{}, err
 	}
 	kind := format.ObjectArray
 	if found.Kind == catalog.Group {
 		kind = format.ObjectGroup
 	}
 	if m.Type != 0 && m.Type != kind {
-		return group.Member{}, fmt.Errorf("%w: member %s is not of the type the request says", web.ErrBadRequest, m.URI)
+		return group.Member{}, catalog.Asset{}, fmt.Errorf("%w: member %s is not of the type the request says", web.ErrBadRequest, m.URI)
 	}
 	if inside {
-		return group.Member{Type: kind, URI: m.URI, Relative: true, Name: m.Name, Named: m.Named}, nil
+		return group.Member{Type: kind, URI: m.URI, Relative: true, Name: m.Name, Named: m.Named}, found, nil
 	}
-	return group.Member{Type: kind, URI: found.StorageURI(), Name: m.Name, Named: m.Named}, nil
+	return group.Member{Type: kind, URI: found.StorageURI(), Name: m.Name, Named: m.Named}, found, nil
 }
 
 // addedAsset looks up the asset that a client adds. A relative member is looked for where the client would: behind the
@@ -109,6 +206,14 @@ func (a *API) memberAsset(r *web.Request, uri string) (catalog.Asset, error) {
 		return catalog.Asset{}, missing
 	}
 	found, err := a.catalog.Resolve(r.Context(), n.ID, ref)
+	if errors.Is(err, catalog.ErrNotFound) && ref == uri && catalog.IsStorage(uri) { // another namespace's
+		var elsewhere map[string]catalog.Asset
+		elsewhere, err = a.catalog.ByStorage(r.Context(), []string{uri})
+		if err == nil && elsewhere[uri].ID == "" {
+			err = catalog.ErrNotFound
+		}
+		found = elsewhere[uri]
+	}
 	if errors.Is(err, catalog.ErrNotFound) {
 		return catalog.Asset{}, missing
 	}
@@ -132,22 +237,19 @@ func (a *API) memberAsset(r *web.Request, uri string) (catalog.Asset, error) {
 }
 
 // memberKey returns the stored URI or name of a member that a client removes by the address that it was given, by its
-// storage URI, or by name.
-func (a *API) memberKey(r *web.Request, g *vault.Group, ref string) (string, error) {
-	for _, m := range g.Members() {
-		uri, err := a.address(r.Context(), asset(r), m)
-		if err != nil {
-			return "", err
-		}
-		rest, relative := relativeAddress(r, m, uri)
-		if ref == uri || ref == m.URI || relative && ref == rest || m.Named && ref == m.Name {
+// storage URI, or by name, and the id of its asset if it has one.
+func memberKey(r *web.Request, members []visibleMember, ref string) (key, assetID string) {
+	for _, m := range members {
+		uri := m.address(asset(r))
+		rest, relative := relativeAddress(r, m.Member, uri)
+		if ref == uri || ref == m.URI || relative && ref == rest || m.Named && ref == m.Name || m.known && ref == m.asset.ID {
 			if m.Named {
-				return m.Name, nil
+				return m.Name, m.asset.ID
 			}
-			return m.URI, nil
+			return m.URI, m.asset.ID
 		}
 	}
-	return ref, nil
+	return ref, ""
 }
 
 // deleteGroup deletes a group, with recursive=true also its members and theirs. What the caller may not delete keeps all of
@@ -160,63 +262,91 @@ func (a *API) deleteGroup(r *web.Request, _ []byte) ([]byte, error) {
 	if !recursive {
 		return nil, a.vault.DeleteGroup(r.Context(), r.Grant, asset(r))
 	}
-	t := &tree{api: a, r: r, seen: map[string]bool{}}
+	return nil, a.takeApart(r, deletion)
+}
+
+// takeApart deletes or deregisters the group of a request with all that is in it.
+func (a *API) takeApart(r *web.Request, how demolition) error {
+	t := &tree{api: a, r: r, how: how, seen: map[string]bool{}}
 	if err := t.add(asset(r), r.Grant); err != nil {
-		return nil, err
+		return err
 	}
 	for _, step := range t.steps {
 		if err := step(r.Context()); err != nil && !errors.Is(err, catalog.ErrNotFound) {
-			return nil, err
+			return err
 		}
 	}
-	return nil, nil
+	return nil
 }
 
-// tree collects what a group's deletion with its members has to do.
+// demolition is a way in which groups go with all that is in them.
+type demolition struct {
+	array, group access.Action
+	// files tells that what is stored goes too.
+	files bool
+}
+
+var (
+	deletion       = demolition{access.ArrayDelete, access.GroupDelete, true}
+	deregistration = demolition{access.ArrayDeregister, access.GroupDeregister, false}
+)
+
+// tree collects what the end of a group with its members has to do.
 type tree struct {
 	api   *API
 	r     *web.Request
+	how   demolition
 	seen  map[string]bool
 	steps []func(context.Context) error
 }
 
-// add appends the steps that delete an asset under a grant.
+// add appends the steps that end an asset under a grant.
 func (t *tree) add(x catalog.Asset, g access.Grant) error {
 	if t.seen[x.ID] {
 		return nil
 	}
 	t.seen[x.ID] = true
-	if x.Kind == catalog.Array {
-		t.steps = append(t.steps, func(ctx context.Context) error { return t.api.vault.DeleteArray(ctx, g, x) })
-		return nil
-	}
-	opened, err := t.api.vault.OpenGroup(t.r.Context(), g, x, group.Latest())
-	if err != nil {
-		return err
-	}
-	for _, m := range opened.Members() {
-		if err := t.member(opened, m); err != nil {
+	if x.Kind == catalog.Group {
+		opened, err := t.api.vault.OpenGroup(t.r.Context(), g, x, group.Latest())
+		if err != nil {
 			return err
 		}
+		for _, m := range opened.Members() {
+			if err := t.member(opened, x, m); err != nil {
+				return err
+			}
+		}
 	}
-	t.steps = append(t.steps, func(ctx context.Context) error { return t.api.vault.DeleteGroup(ctx, g, x) })
+	t.steps = append(t.steps, func(ctx context.Context) error { return t.end(ctx, x, g) })
 	return nil
 }
 
-// member appends the steps that delete a member. One that the catalogue does not know goes when it lies in the group's
-// folder, and is otherwise none of the server's.
-func (t *tree) member(in *vault.Group, m group.Member) error {
+func (t *tree) end(ctx context.Context, x catalog.Asset, g access.Grant) error {
+	switch {
+	case !t.how.files:
+		return t.api.catalog.Deregister(ctx, g, x)
+	case x.Kind == catalog.Group:
+		return t.api.vault.DeleteGroup(ctx, g, x)
+	}
+	return t.api.vault.DeleteArray(ctx, g, x)
+}
+
+// member appends the steps that end a member. One that the catalogue does not know goes when it lies in the group's folder
+// and files go, and is otherwise none of the server's. Assets of other namespaces stay: they are only mentioned here.
+func (t *tree) member(in *vault.Group, of catalog.Asset, m group.Member) error {
 	found, err := t.api.memberAsset(t.r, m.URI)
 	if errors.Is(err, web.ErrBadRequest) {
-		t.steps = append(t.steps, func(ctx context.Context) error { return in.RemoveInside(ctx, m) })
+		if t.how.files {
+			t.steps = append(t.steps, func(ctx context.Context) error { return in.RemoveInside(ctx, m) })
+		}
 		return nil
 	}
-	if err != nil {
+	if err != nil || found.NamespaceID != of.NamespaceID {
 		return err
 	}
-	action := access.ArrayDelete
+	action := t.how.array
 	if found.Kind == catalog.Group {
-		action = access.GroupDelete
+		action = t.how.group
 	}
 	grant, err := access.Allowed(t.r.Subject, action, found.Object())
 	if err != nil {

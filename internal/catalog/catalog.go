@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,10 @@ type Asset struct {
 	ArrayType   string // "dense", "sparse" or empty if not known
 	Info        Info
 
+	// shares are all that reach the asset, shareCount counts its own.
+	shares     []access.Share
+	shareCount int
+
 	uri  string
 	path string // absolute and canonical
 	root string
@@ -95,7 +100,15 @@ type Info struct {
 
 // Object returns the asset as package access sees it.
 func (a Asset) Object() access.Object {
-	return access.Object{Kind: a.Kind.object(), ID: a.ID, NamespaceID: a.NamespaceID, ReadOnly: a.Info.ReadOnly}
+	return access.Object{Kind: a.Kind.object(), ID: a.ID, NamespaceID: a.NamespaceID, ReadOnly: a.Info.ReadOnly, Shares: a.shares}
+}
+
+// ShareCount returns to how many namespaces the asset itself is shared.
+func (a Asset) ShareCount() int { return a.shareCount }
+
+// Public reports whether everybody who is logged in may see the asset.
+func (a Asset) Public() bool {
+	return slices.ContainsFunc(a.shares, func(s access.Share) bool { return s.NamespaceID == access.PublicNamespace })
 }
 
 // StorageURI returns the storage URI to show to people who may see the asset.
@@ -244,19 +257,18 @@ func (c *Catalog) resolve(ctx context.Context, namespaceID, ref string) (Asset, 
 		return Asset{}, ErrNotFound
 	}
 	const live = " WHERE a.namespace_id = ? AND a.state = 'live' AND "
-	q := c.db.Read()
 	switch {
 	case r.ID != "":
-		return c.scan(q.QueryRowContext(ctx, "SELECT "+assetColumns+live+"a.id = ?", namespaceID, r.ID))
+		return c.one(ctx, live+"a.id = ?", namespaceID, r.ID)
 	case r.Path != "":
 		path, err := canonical(r.Path)
 		if err != nil {
 			return Asset{}, ErrNotFound
 		}
 		root, rel := c.relative(path)
-		return c.scan(q.QueryRowContext(ctx, "SELECT "+assetColumns+live+"a.root = ? AND a.path = ?", namespaceID, root, rel))
+		return c.one(ctx, live+"a.root = ? AND a.path = ?", namespaceID, root, rel)
 	}
-	return c.scan(q.QueryRowContext(ctx, "SELECT "+assetColumns+live+"a.name = ?", namespaceID, r.Name))
+	return c.one(ctx, live+"a.name = ?", namespaceID, r.Name)
 }
 
 // Locate returns where the asset is stored, for the holder of a grant on it.

@@ -446,7 +446,7 @@ func TestRecover(t *testing.T) {
 		w.Create(ctx, create, NewAsset{Kind: Array, Storage: w.path("allowed", "late2")}, crashing(makeDir))
 	})
 	survive(func() { w.Delete(ctx, w.grant(w.admin, access.ArrayDelete, victim.Object()), victim, crashing(nil)) })
-	if list, n, err := w.List(ctx, Filter{NamespaceID: w.admin.NamespaceID}); err != nil || n != 0 {
+	if list, n, err := w.List(ctx, Filter{Namespaces: []string{w.admin.NamespaceID}}); err != nil || n != 0 {
 		t.Errorf("half-made assets are visible: %v, %v", list, err)
 	}
 	w.restart()
@@ -455,7 +455,7 @@ func TestRecover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list, _, err := w.List(ctx, Filter{NamespaceID: w.admin.NamespaceID})
+	list, _, err := w.List(ctx, Filter{Namespaces: []string{w.admin.NamespaceID}})
 	if err != nil || len(list) != 1 || list[0].Name != "late2" {
 		t.Errorf("%+v, %v", list, err)
 	}
@@ -520,7 +520,7 @@ func TestList(t *testing.T) {
 		{"file types", Filter{FileTypes: []string{"file", "notebook"}, OrderBy: "name"}, "Alpha be_ta", 2},
 		{"no file types", Filter{ExcludeFileTypes: []string{"file", "notebook"}, OrderBy: "name"}, "gamma grp", 2},
 	} {
-		tc.f.NamespaceID = w.ann.NamespaceID
+		tc.f.Namespaces = []string{w.ann.NamespaceID}
 		list, total, err := w.List(ctx, tc.f)
 		names := make([]string, len(list))
 		for i, a := range list {

@@ -291,7 +291,7 @@ func (c *Catalog) drop(ctx context.Context, id string) error {
 }
 
 func (c *Catalog) byID(ctx context.Context, id string) (Asset, error) {
-	return c.scan(c.db.Read().QueryRowContext(ctx, "SELECT "+assetColumns+" WHERE a.id = ?", id))
+	return c.one(ctx, " WHERE a.id = ?", id)
 }
 
 // interrupted is a row that a crash left on its way in or out.

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"azulejo/internal/access"
 	"azulejo/internal/db"
@@ -105,87 +104,6 @@ func encodeInfo(i Info) (properties, tags string, err error) {
 	}
 	t, err := json.Marshal(i.Tags)
 	return string(p), string(t), err
-}
-
-// Filter says which assets of a namespace to list, in which order, and which
-// page of them. The zero value of a field does not filter.
-type Filter struct {
-	NamespaceID      string // required
-	Kind             Kind
-	Search           string // part of the name, description or namespace, whatever the case
-	Tags             []string
-	ExcludeTags      []string
-	FileTypes        []string // any of them
-	ExcludeFileTypes []string
-	OrderBy          string // "name", "created_at", "asset_type"; else created_at, newest first
-	Descending       bool
-	Page             int // from 1
-	PerPage          int // 0 for all
-}
-
-// List returns one page of assets and how many there are on all pages.
-func (c *Catalog) List(ctx context.Context, f Filter) ([]Asset, int, error) {
-	where, args := f.where()
-	var total int
-	from := " FROM assets a JOIN namespaces n ON n.id = a.namespace_id WHERE " + where
-	if err := c.db.Read().QueryRowContext(ctx, "SELECT count(*)"+from, args...).Scan(&total); err != nil {
-		return nil, 0, fmt.Errorf("assets: %w", err)
-	}
-	order := " ORDER BY " + f.order()
-	if f.PerPage > 0 {
-		order += " LIMIT ? OFFSET ?"
-		args = append(args, f.PerPage, int64(f.PerPage)*int64(max(f.Page-1, 0)))
-	}
-	list, err := c.query(ctx, " WHERE "+where+order, args...)
-	return list, total, err
-}
-
-func (f Filter) where() (string, []any) {
-	parts, args := []string{"a.namespace_id = ?", "a.state = 'live'"}, []any{f.NamespaceID}
-	add := func(text string, values ...any) { parts, args = append(parts, text), append(args, values...) }
-	if f.Kind != "" {
-		add("a.kind = ?", string(f.Kind))
-	}
-	if f.Search != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(f.Search) + "%"
-		add(`(lower(a.name) LIKE lower(?) ESCAPE '\' OR lower(a.description) LIKE lower(?) ESCAPE '\' OR lower(n.name) LIKE lower(?) ESCAPE '\')`,
-			like, like, like)
-	}
-	for _, tag := range f.Tags {
-		add("EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?)", tag)
-	}
-	for _, tag := range f.ExcludeTags {
-		add("NOT EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?)", tag)
-	}
-	in := func(op string, list []string) {
-		if len(list) == 0 {
-			return
-		}
-		values := make([]any, len(list))
-		for i, v := range list {
-			values[i] = v
-		}
-		add("a.file_type "+op+" (?"+strings.Repeat(", ?", len(list)-1)+")", values...)
-	}
-	in("IN", f.FileTypes)
-	in("NOT IN", f.ExcludeFileTypes)
-	return strings.Join(parts, " AND "), args
-}
-
-func (f Filter) order() string {
-	way := " ASC"
-	if f.Descending {
-		way = " DESC"
-	}
-	switch f.OrderBy {
-	case "name":
-		return "a.name" + way
-	case "asset_type":
-		return "a.kind" + way + ", a.file_type" + way + ", a.name"
-	case "created_at":
-		return "a.created_at" + way + ", a.name"
-	}
-	return "a.created_at DESC, a.name"
 }
 
 // SetArrayType notes whether an array is "dense" or "sparse", once that is

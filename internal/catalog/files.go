@@ -210,22 +210,9 @@ func (c *Catalog) around(ctx context.Context, namespaceID, path string) (Asset, 
 	return list[0], nil
 }
 
-// query returns the assets that a condition selects, an empty list if there are none.
+// query returns the assets that meet a condition, with their shares.
 func (c *Catalog) query(ctx context.Context, where string, args ...any) ([]Asset, error) {
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT "+assetColumns+where, args...)
-	if err != nil {
-		return nil, fmt.Errorf("assets: %w", err)
-	}
-	defer rows.Close()
-	list := []Asset{}
-	for rows.Next() {
-		a, err := c.scan(rows)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, rows.Err()
+	return c.queryWith(ctx, "", where, args...)
 }
 
 // Named returns the assets of a namespace whose names begin with a prefix, in the order of names as bytes.

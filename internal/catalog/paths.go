@@ -111,6 +111,12 @@ func (c *Catalog) inAllowed(path string) bool {
 	return false
 }
 
+// DefaultStorage returns a storage URI below which a namespace's people may put assets at paths of their choice without
+// having been given any place. The server's own choices lie beside it.
+func (c *Catalog) DefaultStorage(namespaceID string) string {
+	return fileScheme + filepath.Join(c.storage, namespaceID, "named")
+}
+
 // own checks that the namespace owns the canonical path with all that is below
 // it: the longest prefix of the path must be the namespace's, and no prefix of
 // anyone else may lie at or below it. The error is of class ErrNotOwned and the

@@ -24,6 +24,7 @@ type Config struct {
 	AllowPaths   []string // local directories from which the admin may register arrays
 
 	AdminPassword string // password of the first user, ignored once that user exists
+	SignUp        string // who may make an account: invite, approval or open
 
 	TokenLife    time.Duration // life of a token made without an expiry
 	SessionLife  time.Duration // life of a login session
@@ -96,6 +97,8 @@ var settings = []Setting{
 		set: appendText(func(c *Config) *[]string { return &c.AllowPaths })},
 	{Key: "admin-password", Secret: true, Help: "password of the first user; ignored once that user exists",
 		set: text(func(c *Config) *string { return &c.AdminPassword })},
+	{Key: "sign-up", Default: "invite", Help: "who may make an account: invite (only the admin makes them), approval (anybody, and the admin lets them in) or open (anybody)",
+		set: text(func(c *Config) *string { return &c.SignUp })},
 	{Key: "token-life", Default: "30m", Help: "life of a token made without an expiry",
 		set: duration(func(c *Config) *time.Duration { return &c.TokenLife })},
 	{Key: "session-life", Default: "30m", Help: "life of a login session",

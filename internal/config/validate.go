@@ -47,6 +47,7 @@ func (c Config) Validate() error {
 	wrong(c.ClientGrace >= time.Second, "client-grace: %v is under a second", c.ClientGrace)
 	wrong(slices.Contains([]string{"remote", "all", "none"}, c.Compression), "compression: %q is none of remote, all, none", c.Compression)
 	wrong(c.PasswordHashers >= 1 && c.PasswordHashers <= 64, "password-hashers: %d is not between 1 and 64", c.PasswordHashers)
+	wrong(slices.Contains([]string{"invite", "approval", "open"}, c.SignUp), "sign-up: %q is none of invite, approval, open", c.SignUp)
 	wrong(slices.Contains([]string{"debug", "info", "warn", "error"}, c.LogLevel),
 		"log-level: %q is none of debug, info, warn, error", c.LogLevel)
 	slices.SortFunc(faults, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })

@@ -19,7 +19,7 @@ type assetRow struct {
 }
 
 func (c *Console) arrays(w http.ResponseWriter, r *web.Request) error {
-	list, _, err := c.catalog.List(r.Context(), catalog.Filter{NamespaceID: r.Subject.NamespaceID, OrderBy: "name"})
+	list, _, err := c.catalog.List(r.Context(), catalog.Filter{Namespaces: []string{r.Subject.NamespaceID}, OrderBy: "name"})
 	if err != nil {
 		return err
 	}

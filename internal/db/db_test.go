@@ -25,7 +25,7 @@ func TestOpenTwiceKeepsData(t *testing.T) {
 	ctx, path := context.Background(), filepath.Join(t.TempDir(), "a ?b#%41", "azulejo.db")
 	d := open(t, path)
 	insert := func(tx *sql.Tx) error {
-		_, err := tx.Exec("INSERT INTO namespaces VALUES ('1', 'Ann', 'ann', 'user', 0)")
+		_, err := tx.Exec("INSERT INTO namespaces (id, name, name_key, kind, created_at) VALUES ('1', 'Ann', 'ann', 'user', 0)")
 		return err
 	}
 	if err := d.Update(ctx, insert); err != nil {
@@ -39,7 +39,7 @@ func TestOpenTwiceKeepsData(t *testing.T) {
 	}
 	other := open(t, path)
 	var name string
-	if err := other.Read().QueryRowContext(ctx, "SELECT name FROM namespaces").Scan(&name); err != nil || name != "Ann" {
+	if err := other.Read().QueryRowContext(ctx, "SELECT name FROM namespaces WHERE kind = 'user'").Scan(&name); err != nil || name != "Ann" {
 		t.Errorf("got %q, %v", name, err)
 	}
 }
@@ -61,13 +61,13 @@ func TestRollback(t *testing.T) {
 	ctx, d := context.Background(), open(t, filepath.Join(t.TempDir(), "x.db"))
 	boom := errors.New("boom")
 	err := d.Update(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.Exec("INSERT INTO namespaces VALUES ('1', 'a', 'a', 'user', 0)"); err != nil {
+		if _, err := tx.Exec("INSERT INTO namespaces (id, name, name_key, kind, created_at) VALUES ('1', 'a', 'a', 'user', 0)"); err != nil {
 			return err
 		}
 		return boom
 	})
 	var n int
-	if scan := d.Read().QueryRowContext(ctx, "SELECT count(*) FROM namespaces").Scan(&n); !errors.Is(err, boom) || scan != nil || n != 0 {
+	if scan := d.Read().QueryRowContext(ctx, "SELECT count(*) FROM namespaces WHERE kind = 'user'").Scan(&n); !errors.Is(err, boom) || scan != nil || n != 0 {
 		t.Errorf("err %v, scan %v, %d rows", err, scan, n)
 	}
 }

@@ -23,6 +23,9 @@ type NewToken struct {
 	Remember bool      // sessions: the long default life, whatever Expires says
 	Scopes   []string  // nil means all scopes of the maker
 	Origin   activity.Origin
+	// SingleUse makes a token that is good for one call only: access.ScopePasswordReset or access.ScopeConfirmEmail. The
+	// server makes such for links that it mails, never at a user's request.
+	SingleUse access.Scope
 }
 
 const maxName = 128
@@ -38,6 +41,9 @@ func (t *Tokens) Create(ctx context.Context, by access.Subject, n NewToken) (Sec
 		n.Kind = API
 	}
 	scopes, err := chooseScopes(by, n.Scopes)
+	if n.SingleUse != "" {
+		scopes, err = access.Scopes{n.SingleUse}, nil
+	}
 	if err != nil {
 		return "", Token{}, err
 	}

@@ -45,7 +45,7 @@ func (v *Vault) Reopen(ctx context.Context, g access.Grant, a catalog.Asset, at 
 }
 
 func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval, opts ...array.Option) (*Array, error) {
-	if err := permit(g, a, access.ArrayRead, access.ArrayWrite, access.ArrayFind, access.ArrayDelete, access.ArrayDescribe); err != nil {
+	if err := permit(g, a, access.ArrayRead, access.ArrayWrite, access.ArrayFind, access.ArrayDelete, access.ArrayDescribe, access.ArraySchema); err != nil {
 		return nil, err
 	}
 	where, err := v.catalog.Locate(ctx, g, a)

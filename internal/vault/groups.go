@@ -15,6 +15,7 @@ import (
 
 // Group is a group opened under a grant, as it was in an interval of time.
 type Group struct {
+	vault *Vault
 	grant access.Grant
 	asset catalog.Asset
 	group *group.Group
@@ -22,7 +23,7 @@ type Group struct {
 
 // OpenGroup opens a group for what the grant's action allows.
 func (v *Vault) OpenGroup(ctx context.Context, g access.Grant, a catalog.Asset, at group.Interval) (*Group, error) {
-	if err := permit(g, a, access.GroupRead, access.GroupWrite, access.GroupFind, access.GroupDelete); err != nil {
+	if err := permit(g, a, access.GroupRead, access.GroupWrite, access.GroupFind, access.GroupDelete, access.GroupDeregister); err != nil {
 		return nil, err
 	}
 	where, err := v.catalog.Locate(ctx, g, a)
@@ -33,7 +34,7 @@ func (v *Vault) OpenGroup(ctx context.Context, g access.Grant, a catalog.Asset, 
 	if err != nil {
 		return nil, err
 	}
-	return &Group{grant: g, asset: a, group: opened}, nil
+	return &Group{vault: v, grant: g, asset: a, group: opened}, nil
 }
 
 // Members returns the members, sorted by name, with their full URIs; Relative tells which are stored relative to the
@@ -67,12 +68,13 @@ func (g *Group) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
 	return g.group.Metadata(ctx)
 }
 
-// Update removes members, named or by URI, and adds others, all at one time in milliseconds, 0 for now.
+// Update removes members, named or by URI, and adds others, all at one time in milliseconds, 0 for now. Updates of one group
+// follow one another: each writes the whole list of members.
 func (g *Group) Update(ctx context.Context, add []group.Member, remove []string, millis uint64) error {
 	if err := permit(g.grant, g.asset, access.GroupWrite); err != nil {
 		return err
 	}
-	return g.group.Update(ctx, add, remove, millis)
+	return g.vault.alone(ctx, g.vault.evolving, "group "+g.asset.ID, func() error { return g.group.Update(ctx, add, remove, millis) })
 }
 
 // PutMetadata writes changes of the group's metadata at a time in milliseconds, 0 for now.

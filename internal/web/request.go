@@ -105,10 +105,25 @@ func (r *Request) Number(name string, def uint64) (uint64, error) {
 // ignored. The error is of class ErrBadRequest, or says that the body is too
 // long.
 func (r *Request) DecodeJSON(v any) error {
+	body, err := r.ReadBody()
+	if err != nil {
+		return err
+	}
+	return ParseJSON(body, v)
+}
+
+// ReadBody reads all of the body, whose length is limited. The error is of class ErrBadRequest, or says that the body is too
+// long.
+func (r *Request) ReadBody() ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return bodyError(err)
+		return nil, bodyError(err)
 	}
+	return body, nil
+}
+
+// ParseJSON is DecodeJSON for a body that was read.
+func ParseJSON(body []byte, v any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}

@@ -108,12 +108,17 @@ func (s *Server) run(w *recorder, r *Request) error {
 // that is not valid does no harm, and on an API route it is not even looked at.
 func (s *Server) identify(r *Request) error {
 	open := r.Op.Action.Open()
-	if open && !r.Op.Page {
+	if open && !r.Op.Page && r.Op.Action != access.SignUp {
 		return nil
 	}
 	sub, err := s.authenticate(r)
 	if err != nil && !open {
 		return err
+	}
+	if sub.UserID != "" {
+		if sub.Memberships, err = s.Accounts.Memberships(r.Context(), sub.UserID); err != nil {
+			return err
+		}
 	}
 	r.Subject = sub
 	if !open && sub.Kind == access.Anonymous {

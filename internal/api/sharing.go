@@ -1,0 +1,117 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+
+	"azulejo/internal/access"
+	"azulejo/internal/account"
+	"azulejo/internal/web"
+)
+
+// sharingOps are the rows of who else may use an asset (spec page cloud-api.md, section 3).
+func (a *API) sharingOps() []web.Operation {
+	return []web.Operation{
+		{ID: "getArraySharingPolicies", Method: http.MethodGet, Path: "/v1" + onArray + "/share", Action: access.ArrayShare, Find: a.findArray, Handle: a.arraySharings},
+		{ID: "shareArray", Method: http.MethodPatch, Path: "/v1" + onArray + "/share", Action: access.ArrayShare, Find: a.findArray, Handle: a.shareArray},
+		{ID: "getGroupSharingPolicies", Method: http.MethodGet, Path: "/v1" + ofGroup + "/share", Action: access.GroupShare, Find: a.findGroup, Handle: a.groupSharings},
+		{ID: "shareGroup", Method: http.MethodPatch, Path: "/v1" + ofGroup + "/share", Action: access.GroupShare, Find: a.findGroup, Handle: a.shareGroup},
+	}
+}
+
+// arraySharing is the published shape of a share of an array.
+type arraySharing struct {
+	Actions       []string `json:"actions"`
+	Namespace     string   `json:"namespace"`
+	NamespaceType string   `json:"namespace_type,omitempty"`
+}
+
+// groupSharing is the published shape of a share of a group.
+type groupSharing struct {
+	GroupActions  []string `json:"group_actions"`
+	ArrayActions  []string `json:"array_actions"`
+	Namespace     string   `json:"namespace"`
+	NamespaceType string   `json:"namespace_type,omitempty"`
+}
+
+func namespaceType(organization bool) string {
+	if organization {
+		return "organization"
+	}
+	return "user"
+}
+
+func (a *API) arraySharings(w http.ResponseWriter, r *web.Request) error {
+	list, err := a.catalog.Sharings(r.Context(), r.Grant, asset(r))
+	if err != nil {
+		return err
+	}
+	out := make([]arraySharing, len(list))
+	for i, s := range list {
+		out[i] = arraySharing{Actions: s.Rights.Names(access.Array), Namespace: s.Namespace, NamespaceType: namespaceType(s.Organization)}
+	}
+	return web.JSON(w, r, http.StatusOK, out)
+}
+
+func (a *API) groupSharings(w http.ResponseWriter, r *web.Request) error {
+	list, err := a.catalog.Sharings(r.Context(), r.Grant, asset(r))
+	if err != nil {
+		return err
+	}
+	out := make([]groupSharing, len(list))
+	for i, s := range list {
+		out[i] = groupSharing{GroupActions: s.Rights.Names(access.Group), ArrayActions: s.MemberRights.Names(access.Array),
+			Namespace: s.Namespace, NamespaceType: namespaceType(s.Organization)}
+	}
+	return web.JSON(w, r, http.StatusOK, out)
+}
+
+func (a *API) shareArray(w http.ResponseWriter, r *web.Request) error {
+	var want arraySharing
+	if err := r.DecodeJSON(&want); err != nil {
+		return err
+	}
+	rights, err := parseRights(access.Array, want.Actions)
+	if err != nil {
+		return err
+	}
+	return noContent(w, a.share(r, want.Namespace, rights, 0))
+}
+
+func (a *API) shareGroup(w http.ResponseWriter, r *web.Request) error {
+	var want groupSharing
+	if err := r.DecodeJSON(&want); err != nil {
+		return err
+	}
+	rights, err := parseRights(access.Group, want.GroupActions)
+	if err != nil {
+		return err
+	}
+	ofMembers, err := parseRights(access.Array, want.ArrayActions)
+	if err != nil {
+		return err
+	}
+	return noContent(w, a.share(r, want.Namespace, rights, ofMembers))
+}
+
+func parseRights(kind access.ObjectKind, names []string) (access.Rights, error) {
+	set, ok := access.ParseRights(kind, names)
+	if !ok {
+		return 0, fmt.Errorf("%w: unknown action in %q; the actions are %v", web.ErrBadRequest, names, (^access.Rights(0)).Names(kind))
+	}
+	return set, nil
+}
+
+// share shares the asset of a request to a namespace. Nobody gives rights that he does not have.
+func (a *API) share(r *web.Request, namespace string, rights, ofMembers access.Rights) error {
+	to, err := a.accounts.Namespace(r.Context(), namespace)
+	if err != nil {
+		return fmt.Errorf("%w: there is no user or organization %q to share to", account.ErrNotFound, namespace)
+	}
+	// What a group holds is the owner's to pass on: a share of the group says nothing of rights on all that is in it.
+	own := access.Object{Kind: access.Namespace, ID: r.Object.NamespaceID, NamespaceID: r.Object.NamespaceID}
+	if !access.RightsOn(r.Subject, r.Object).Has(rights.Shared()) || !access.RightsOn(r.Subject, own).Has(ofMembers.Shared()) {
+		return fmt.Errorf("%w: you can share only what you may do yourself", access.ErrDenied)
+	}
+	return a.catalog.Share(r.Context(), r.Grant, asset(r), to.ID, rights, ofMembers)
+}

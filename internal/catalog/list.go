@@ -1,0 +1,284 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"azulejo/internal/access"
+)
+
+// Filter says which assets to list, in which order, and which page of them. Namespaces or SharedTo must be given; the zero
+// value of any other field does not filter.
+type Filter struct {
+	Namespaces []string // UUIDs; assets of any of them
+	SharedTo   []string // UUIDs; assets shared to any of them, directly or by a group they are in
+	NotIn      []string // UUIDs; no assets of these namespaces
+	// OrSharedTo is a namespace by UUID, whose shared assets are listed beside those of Namespaces; empty for none.
+	OrSharedTo string
+	// AssetTypes are published words: array and group for anything stored so, others for what it is used as. Any of them.
+	AssetTypes []string
+	// Right is one that every asset of SharedTo must be shared with; 0 for any.
+	Right            access.Rights
+	Kind             Kind
+	Search           string // part of the name, description or namespace, whatever the case
+	Tags             []string
+	ExcludeTags      []string
+	FileTypes        []string // any of them
+	ExcludeFileTypes []string
+	// Parent is the UUID of a group; only its members are listed.
+	Parent string
+	// Roots lists no member of any group.
+	Roots      bool
+	OrderBy    string // "name", "created_at", "asset_type"; else created_at, newest first
+	Descending bool
+	Page       int // from 1
+	PerPage    int // 0 for all
+}
+
+// List returns one page of assets and how many there are on all pages.
+func (c *Catalog) List(ctx context.Context, f Filter) ([]Asset, int, error) {
+	q, err := f.query()
+	if err != nil {
+		return nil, 0, err
+	}
+	var total int
+	from := " FROM assets a JOIN namespaces n ON n.id = a.namespace_id WHERE " + q.where()
+	if err := c.db.Read().QueryRowContext(ctx, q.with+"SELECT count(*)"+from, q.args...).Scan(&total); err != nil {
+		return nil, 0, fmt.Errorf("assets: %w", err)
+	}
+	order := " ORDER BY " + f.order()
+	if f.PerPage > 0 {
+		order += " LIMIT ? OFFSET ?"
+		q.args = append(q.args, f.PerPage, int64(f.PerPage)*int64(max(f.Page-1, 0)))
+	}
+	list, err := c.queryWith(ctx, q.with, " WHERE "+q.where()+order, q.args...)
+	return list, total, err
+}
+
+// CountArrays returns how many arrays a namespace has.
+func (c *Catalog) CountArrays(ctx context.Context, namespaceID string) (int, error) {
+	var n int
+	err := c.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM assets WHERE namespace_id = ? AND kind = 'array' AND state = 'live'", namespaceID).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("assets: %w", err)
+	}
+	return n, nil
+}
+
+// GroupSize is how many members of a group the catalogue knows.
+type GroupSize struct{ Arrays, Groups int }
+
+// GroupSizes returns the sizes of the groups in a list, by id; one without members is left out.
+func (c *Catalog) GroupSizes(ctx context.Context, groups []Asset) (map[string]GroupSize, error) {
+	ids := make([]string, len(groups))
+	for i, g := range groups {
+		ids[i] = g.ID
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	rows, err := c.db.Read().QueryContext(ctx, `SELECT m.group_id, sum(CASE WHEN a.kind = 'array' THEN 1 ELSE 0 END), sum(CASE WHEN a.kind = 'group' THEN 1 ELSE 0 END)
+		FROM group_members m JOIN assets a ON a.id = m.asset_id WHERE a.state = 'live' AND m.group_id IN (SELECT value FROM json_each(?)) GROUP BY m.group_id`, string(text))
+	if err != nil {
+		return nil, fmt.Errorf("groups: %w", err)
+	}
+	defer rows.Close()
+	sizes := map[string]GroupSize{}
+	for rows.Next() {
+		var id string
+		var n GroupSize
+		if err := rows.Scan(&id, &n.Arrays, &n.Groups); err != nil {
+			return nil, fmt.Errorf("groups: %w", err)
+		}
+		sizes[id] = n
+	}
+	return sizes, rows.Err()
+}
+
+// Count is one namespace with how many of the assets that a filter lists are in it.
+type Count struct {
+	Namespace string // name
+	Assets    int
+}
+
+// Counts tells in which namespaces the assets of a filter are, by name. Order and page of the filter do not count.
+func (c *Catalog) Counts(ctx context.Context, f Filter) ([]Count, error) {
+	q, err := f.query()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.db.Read().QueryContext(ctx, q.with+"SELECT n.name, count(*) FROM assets a JOIN namespaces n ON n.id = a.namespace_id WHERE "+
+		q.where()+" GROUP BY n.name ORDER BY n.name", q.args...)
+	if err != nil {
+		return nil, fmt.Errorf("namespaces: %w", err)
+	}
+	defer rows.Close()
+	list := []Count{}
+	for rows.Next() {
+		var n Count
+		if err := rows.Scan(&n.Namespace, &n.Assets); err != nil {
+			return nil, fmt.Errorf("namespaces: %w", err)
+		}
+		list = append(list, n)
+	}
+	return list, rows.Err()
+}
+
+// listQuery is a filter as a statement: what stands before SELECT, the conditions, and their arguments in order.
+type listQuery struct {
+	with  string
+	parts []string
+	args  []any
+}
+
+func (q *listQuery) where() string { return strings.Join(q.parts, " AND ") }
+
+func (q *listQuery) add(text string, values ...any) {
+	q.parts, q.args = append(q.parts, text), append(q.args, values...)
+}
+
+// in adds that a column is, or is not, one of a list.
+func (q *listQuery) in(column, op string, list []string) {
+	if len(list) == 0 {
+		return
+	}
+	values := make([]any, len(list))
+	for i, v := range list {
+		values[i] = v
+	}
+	q.add(column+" "+op+" (?"+strings.Repeat(", ?", len(list)-1)+")", values...)
+}
+
+// either adds that one of the conditions that more adds holds.
+func (q *listQuery) either(more func()) {
+	n := len(q.parts)
+	more()
+	if added := q.parts[n:]; len(added) > 0 {
+		q.parts = append(q.parts[:n:n], "("+strings.Join(added, " OR ")+")")
+	}
+}
+
+// assetTypes adds that an asset is of one of the filter's types.
+func (f Filter) assetTypes(q *listQuery) {
+	q.either(func() {
+		for _, t := range f.AssetTypes {
+			switch t {
+			case "array", "group":
+				q.add("a.kind = ?", t)
+			case "dashboard":
+				q.add(`(a.file_type = 'notebook' AND lower(a.file_properties) LIKE '%"is_dashboard":"true"%')`)
+			default:
+				q.add("a.file_type = ?", t)
+			}
+		}
+	})
+}
+
+// sharedAssets is the assets that are shared to a list of namespaces, with what each is shared as: the rights of the share
+// of the asset itself or of a group around it, and those which that group passes to its members.
+const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights) AS (
+	SELECT asset_id, 1, rights, member_rights FROM shares WHERE namespace_id IN (SELECT value FROM json_each(?))
+	UNION SELECT m.asset_id, 0, s.rights, s.member_rights FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared) `
+
+func (f Filter) query() (listQuery, error) {
+	var q listQuery
+	if len(f.Namespaces) == 0 && len(f.SharedTo) == 0 {
+		return q, errors.New("assets: a list of everything was asked for")
+	}
+	sharedTo := f.SharedTo
+	if f.OrSharedTo != "" {
+		sharedTo = []string{f.OrSharedTo}
+	}
+	shared := ""
+	if len(sharedTo) > 0 {
+		to, err := json.Marshal(sharedTo)
+		if err != nil {
+			return q, fmt.Errorf("assets: %w", err)
+		}
+		const what = "CASE WHEN direct = 1 OR a.kind = 'group' THEN rights ELSE member_rights END"
+		q.with, q.args = sharedAssets, []any{string(to)}
+		shared = "a.id IN (SELECT id FROM shared_to WHERE " + what + " <> '')"
+		if names := f.Right.Names(access.Array); len(names) > 0 { // a published word, so it can stand in the statement
+			shared = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% " + names[0] + " %')"
+		}
+	}
+	q.add("a.state = 'live'")
+	switch {
+	case f.OrSharedTo != "":
+		q.either(func() {
+			q.in("a.namespace_id", "IN", f.Namespaces)
+			q.add(shared)
+		})
+	default:
+		q.in("a.namespace_id", "IN", f.Namespaces)
+		if shared != "" {
+			q.add(shared)
+		}
+	}
+	q.in("a.namespace_id", "NOT IN", f.NotIn)
+	f.assetTypes(&q)
+	if f.Kind != "" {
+		q.add("a.kind = ?", string(f.Kind))
+	}
+	if f.Search != "" {
+		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(f.Search) + "%"
+		q.add(`(lower(a.name) LIKE lower(?) ESCAPE '\' OR lower(a.description) LIKE lower(?) ESCAPE '\' OR lower(n.name) LIKE lower(?) ESCAPE '\')`,
+			like, like, like)
+	}
+	for _, tag := range f.Tags {
+		q.add("EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?)", tag)
+	}
+	for _, tag := range f.ExcludeTags {
+		q.add("NOT EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?)", tag)
+	}
+	q.in("a.file_type", "IN", f.FileTypes)
+	q.in("a.file_type", "NOT IN", f.ExcludeFileTypes)
+	if f.Parent != "" {
+		q.add("a.id IN (SELECT asset_id FROM group_members WHERE group_id = ?)", f.Parent)
+	}
+	if f.Roots {
+		q.add("a.id NOT IN (SELECT asset_id FROM group_members)")
+	}
+	return q, nil
+}
+
+func (f Filter) order() string {
+	way := " ASC"
+	if f.Descending {
+		way = " DESC"
+	}
+	switch f.OrderBy {
+	case "name":
+		return "a.name" + way + ", a.id"
+	case "asset_type":
+		return "a.kind" + way + ", a.file_type" + way + ", a.name, a.id"
+	case "created_at":
+		return "a.created_at" + way + ", a.name, a.id"
+	}
+	return "a.created_at DESC, a.name, a.id"
+}
+
+// queryWith returns the assets of a statement, with their shares.
+func (c *Catalog) queryWith(ctx context.Context, with, where string, args ...any) ([]Asset, error) {
+	rows, err := c.db.Read().QueryContext(ctx, with+"SELECT "+assetColumns+where, args...)
+	if err != nil {
+		return nil, fmt.Errorf("assets: %w", err)
+	}
+	defer rows.Close()
+	list := []Asset{}
+	for rows.Next() {
+		a, err := c.scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, a)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("assets: %w", err)
+	}
+	return list, c.addShares(ctx, list)
+}

@@ -1,0 +1,218 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"azulejo/internal/access"
+)
+
+// Sharing is one share of an asset as people see it.
+type Sharing struct {
+	NamespaceID  string // UUID of the namespace it is shared to
+	Namespace    string // its name
+	Organization bool
+	Rights       access.Rights
+	// MemberRights are the rights that a share of a group gives on the arrays in it and in the groups in it.
+	MemberRights access.Rights
+}
+
+// addShares puts to each asset how it is shared: by itself, and by the groups that it is a member of as far as their shares
+// reach it.
+func (c *Catalog) addShares(ctx context.Context, list []Asset) error {
+	if len(list) == 0 {
+		return nil
+	}
+	ids, at := make([]string, len(list)), make(map[string]int, len(list))
+	for i, a := range list {
+		ids[i], at[a.ID] = a.ID, i
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return fmt.Errorf("shares: %w", err)
+	}
+	rows, err := c.db.Read().QueryContext(ctx, `WITH RECURSIVE around(asset, id) AS (
+		SELECT asset_id, group_id FROM group_members WHERE shared AND asset_id IN (SELECT value FROM json_each(?1))
+		UNION SELECT r.asset, m.group_id FROM around r JOIN group_members m ON m.asset_id = r.id WHERE m.shared)
+		SELECT asset_id, 1, namespace_id, rights, member_rights FROM shares WHERE asset_id IN (SELECT value FROM json_each(?1))
+		UNION ALL SELECT r.asset, 0, s.namespace_id, s.rights, s.member_rights FROM around r JOIN shares s ON s.asset_id = r.id`, string(text))
+	if err != nil {
+		return fmt.Errorf("shares: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, namespace, rights, memberRights string
+		var direct bool
+		if err := rows.Scan(&id, &direct, &namespace, &rights, &memberRights); err != nil {
+			return fmt.Errorf("shares: %w", err)
+		}
+		a := &list[at[id]]
+		if !direct && a.Kind == Array {
+			rights = memberRights
+		}
+		if direct {
+			a.shareCount++
+		}
+		if set := decodeRights(rights); set != 0 {
+			a.shares = append(a.shares, access.Share{NamespaceID: namespace, Rights: set})
+		}
+	}
+	return rows.Err()
+}
+
+// Rights are kept by their published names, so that their order in the program can change.
+func encodeRights(set access.Rights) string { return strings.Join(set.Names(access.Array), " ") }
+
+func decodeRights(text string) access.Rights {
+	set, _ := access.ParseRights(access.Array, strings.Fields(text)) // what this program does not know gives nothing
+	return set
+}
+
+// Share shares an asset to a namespace with these rights and no others; without any, it is no longer shared to it. The
+// second set is for members of a group. Error classes: access.ErrDenied, ErrInvalid, ErrNotFound.
+func (c *Catalog) Share(ctx context.Context, g access.Grant, a Asset, namespaceID string, rights, memberRights access.Rights) error {
+	if err := permitsEither(g, a, access.ArrayShare, access.GroupShare); err != nil {
+		return err
+	}
+	rights, memberRights = rights.Shared(), memberRights.Shared()
+	if a.Kind != Group {
+		memberRights = 0
+	}
+	if namespaceID == access.PublicNamespace && !(rights | memberRights).Public() {
+		return fmt.Errorf("%w: everybody can be given the right to read, no other", ErrInvalid)
+	}
+	if namespaceID == a.NamespaceID {
+		return fmt.Errorf("%w: the asset is %s's already", ErrInvalid, a.Namespace)
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM shares WHERE asset_id = ? AND namespace_id = ?", a.ID, namespaceID); err != nil {
+			return fmt.Errorf("share: %w", err)
+		}
+		if rights == 0 && memberRights == 0 {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO shares (asset_id, namespace_id, rights, member_rights, created_by, created_at)
+			VALUES (?, ?, ?, ?, ?, ?)`, a.ID, namespaceID, encodeRights(rights), encodeRights(memberRights), g.Subject().UserID, c.now().Unix())
+		if err != nil {
+			return fmt.Errorf("share: %w", err)
+		}
+		return nil
+	})
+}
+
+// Sharings lists to whom an asset itself is shared, by name. Error class: access.ErrDenied.
+func (c *Catalog) Sharings(ctx context.Context, g access.Grant, a Asset) ([]Sharing, error) {
+	if err := permitsEither(g, a, access.ArrayShare, access.GroupShare); err != nil {
+		return nil, err
+	}
+	rows, err := c.db.Read().QueryContext(ctx, `SELECT n.id, n.name, n.kind = 'organization', s.rights, s.member_rights FROM shares s
+		JOIN namespaces n ON n.id = s.namespace_id WHERE s.asset_id = ? ORDER BY n.name_key`, a.ID)
+	if err != nil {
+		return nil, fmt.Errorf("shares: %w", err)
+	}
+	defer rows.Close()
+	list := []Sharing{}
+	for rows.Next() {
+		var s Sharing
+		var rights, memberRights string
+		if err := rows.Scan(&s.NamespaceID, &s.Namespace, &s.Organization, &rights, &memberRights); err != nil {
+			return nil, fmt.Errorf("shares: %w", err)
+		}
+		s.Rights, s.MemberRights = decodeRights(rights), decodeRights(memberRights)
+		list = append(list, s)
+	}
+	return list, rows.Err()
+}
+
+// NewMember is an asset that was added to a group.
+type NewMember struct {
+	Asset Asset
+	// Shared tells that who added it may share the asset, so that the shares of the group reach it.
+	Shared bool
+}
+
+// AddMembers notes assets as members of a group, for the shares and the lists that follow groups. What the group holds is
+// what is stored; a member that is not noted is only not reached by them.
+func (c *Catalog) AddMembers(ctx context.Context, g access.Grant, in Asset, members []NewMember) error {
+	if err := g.Permits(g.Action(), in.ID); err != nil || len(members) == 0 {
+		return err
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		for _, m := range members {
+			_, err := tx.ExecContext(ctx, `INSERT INTO group_members (group_id, asset_id, shared) VALUES (?1, ?2, ?3)
+				ON CONFLICT (group_id, asset_id) DO UPDATE SET shared = excluded.shared`, in.ID, m.Asset.ID, m.Shared)
+			if err != nil {
+				return fmt.Errorf("member: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// RemoveMembers forgets assets as members of a group. It comes before they are taken out of the stored group, so that no
+// share outlives a membership.
+func (c *Catalog) RemoveMembers(ctx context.Context, g access.Grant, in Asset, assetIDs []string) error {
+	if err := g.Permits(g.Action(), in.ID); err != nil || len(assetIDs) == 0 {
+		return err
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		for _, id := range assetIDs {
+			if _, err := tx.ExecContext(ctx, "DELETE FROM group_members WHERE group_id = ? AND asset_id = ?", in.ID, id); err != nil {
+				return fmt.Errorf("member: %w", err)
+			}
+		}
+		return nil
+	})
+}
+
+// ByStorage returns the assets that are stored at URIs, whoever's they are, by URI. What is no asset's is left out. Whether
+// somebody may know of an asset is the caller's to ask.
+func (c *Catalog) ByStorage(ctx context.Context, uris []string) (map[string]Asset, error) {
+	places := map[string]map[string]string{} // by root and path
+	for _, uri := range uris {
+		p, err := parseStorage(uri)
+		if err == nil && !linkFree(p) {
+			p, err = canonical(p)
+		}
+		if err != nil {
+			continue
+		}
+		root, rel := c.relative(p)
+		if places[root] == nil {
+			places[root] = map[string]string{}
+		}
+		places[root][rel] = uri
+	}
+	found := map[string]Asset{}
+	for root, at := range places {
+		text, err := json.Marshal(slices.Collect(maps.Keys(at)))
+		if err != nil {
+			return nil, fmt.Errorf("assets: %w", err)
+		}
+		list, err := c.query(ctx, " WHERE a.state = 'live' AND a.root = ? AND a.path IN (SELECT value FROM json_each(?))", root, string(text))
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range list {
+			_, rel := c.relative(a.path)
+			found[at[rel]] = a
+		}
+	}
+	return found, nil
+}
+
+// one returns the asset that meets a condition, with its shares.
+func (c *Catalog) one(ctx context.Context, where string, args ...any) (Asset, error) {
+	a, err := c.scan(c.db.Read().QueryRowContext(ctx, "SELECT "+assetColumns+where, args...))
+	if err != nil {
+		return Asset{}, err
+	}
+	list := []Asset{a}
+	err = c.addShares(ctx, list)
+	return list[0], err
+}
