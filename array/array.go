@@ -114,9 +114,13 @@ type Array struct {
 
 	cache *Cache
 	// own makes the cache of cells at first use; nil when a cache was given.
-	own       func() *cache.Cache
-	key       *filter.Key
-	dir       *directory
+	own func() *cache.Cache
+	key *filter.Key
+	dir *directory
+	// schemaFile is the name of the file that Schema was read from.
+	schemaFile string
+	// hold is that of WithHold.
+	hold      Hold
 	fragments []*fragment.Reader
 	deletes   []Deletion
 	vacuumed  []string

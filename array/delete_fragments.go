@@ -2,16 +2,20 @@ package array
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"azulejo/format"
+	"azulejo/metadata"
 	"azulejo/vfs"
 )
 
 // DeleteFragments removes the fragments whose time lies wholly in an interval, with their cells, at all times of opening,
 // and returns their names, newest first. Fragments that vacuum files of the interval hide are left alone. Delete commits
-// stay. Snapshots that have the fragments break.
+// stay. Open snapshots that have the fragments break, unless they are held (Array.Hold): for those the files stay until
+// the hold ends.
 //
 // The newest fragment goes first and a fragment goes as a whole, so that an interrupted call, which may be repeated,
 // leaves an array without its newest writes; only those that a consolidated commits file holds go all at once, by an
@@ -61,8 +65,15 @@ func deletable(ctx context.Context, fs vfs.FS, uri string, at Interval) (*direct
 	return d, live, err
 }
 
-// removeFragments removes fragments, the last first.
+// removeFragments removes fragments, the last first: what makes them count, and then, unless a read under way holds
+// them, their folders. What was begun is noted, so that the folders go in the end whatever comes between.
 func (d *directory) removeFragments(ctx context.Context, list []located) (removed []string, err error) {
+	if len(list) == 0 {
+		return nil, SweepDeleted(ctx, d.fs, d.uri)
+	}
+	if err := d.noteDeleted(ctx, list); err != nil {
+		return nil, err
+	}
 	ignored := false
 	for _, l := range slices.Backward(list) {
 		if l.consolidated && !ignored {
@@ -71,12 +82,96 @@ func (d *directory) removeFragments(ctx context.Context, list []located) (remove
 			}
 			ignored = true
 		}
-		if err := d.removeFragment(ctx, &l); err != nil {
+		if err := d.uncommit(ctx, &l); err != nil {
 			return removed, err
 		}
 		removed = append(removed, l.file)
 	}
-	return removed, nil
+	return removed, SweepDeleted(ctx, d.fs, d.uri)
+}
+
+// deletedPrefix begins the name of a file in the array's own folder that lists the paths of fragments that were deleted,
+// the folders of which may still be there.
+const deletedPrefix = metadata.OwnPrefix + "deleted-"
+
+// noteDeleted notes that fragments are being deleted.
+func (d *directory) noteDeleted(ctx context.Context, list []located) error {
+	var paths []string
+	start, end := uint64(Now), uint64(0)
+	for i := range list {
+		paths = append(paths, strings.TrimPrefix(list[i].uri(d.uri), d.uri+"/"))
+		start, end = min(start, list[i].Start), max(end, list[i].End)
+	}
+	content, err := format.EncodeLines(paths)
+	if err != nil {
+		return err
+	}
+	return vfs.WriteAll(ctx, d.fs, vfs.Join(d.uri, deletedPrefix+format.NewName(start, end, format.Version).String()), content)
+}
+
+// SweepDeleted removes the folders of fragments that were deleted while a read held them, or by a call that broke off, as
+// far as no read holds them now. Vacuum, deletions and the ends of reads call it.
+func SweepDeleted(ctx context.Context, fs vfs.FS, uri string) error {
+	d := &directory{fs: fs, uri: vfs.Trim(uri)}
+	root, err := fs.List(ctx, d.uri)
+	if err != nil {
+		return err
+	}
+	var notes []string
+	for _, e := range root {
+		if strings.HasPrefix(e.Name, deletedPrefix) && !e.Dir {
+			notes = append(notes, e.Name)
+		}
+	}
+	if len(notes) == 0 {
+		return nil
+	}
+	stay, err := d.committedOrHeld(ctx)
+	if err != nil {
+		return classify(err)
+	}
+	for _, note := range notes {
+		paths, err := d.lines(ctx, note)
+		if errors.Is(err, vfs.ErrNotExist) {
+			continue // somebody else has ended it
+		}
+		if err != nil {
+			return classify(err)
+		}
+		waits := false
+		for _, path := range slices.Backward(paths) {
+			if name := vfs.Base(path); stay(name) {
+				waits = true
+			} else if err := d.fs.Remove(ctx, vfs.Join(d.uri, path)); err != nil {
+				return err
+			}
+		}
+		if waits {
+			continue
+		}
+		if err := d.fs.Remove(ctx, vfs.Join(d.uri, note)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// committedOrHeld returns what says whether a fragment counts, or is in the snapshot of a read under way.
+func (d *directory) committedOrHeld(ctx context.Context) (func(name string) bool, error) {
+	// The commits are looked at before the holds: see holdPrefix.
+	now, err := readDirectory(ctx, d.fs, d.uri, true)
+	if err != nil {
+		return nil, err
+	}
+	all, err := now.committed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	held, err := HeldFragments(ctx, d.fs, d.uri)
+	return func(name string) bool {
+		_, ok := all.fragment(name)
+		return ok || held[name]
+	}, err
 }
 
 // ignore writes an ignore file for the commits in consolidated commits files.
@@ -96,19 +191,14 @@ func (d *directory) ignore(ctx context.Context, list []located) error {
 	return vfs.WriteAll(ctx, d.fs, vfs.Join(d.uri, commitsDir, format.NewName(start, end, format.Version).String()+ignoreExt), content)
 }
 
-// removeFragment removes what makes a fragment count and then its folder.
-func (d *directory) removeFragment(ctx context.Context, l *located) error {
-	folder := l.uri(d.uri)
+// uncommit removes what makes a fragment count, if a file of its own does.
+func (d *directory) uncommit(ctx context.Context, l *located) error {
 	switch {
 	case l.single:
-		if err := d.fs.Remove(ctx, vfs.Join(d.uri, l.commit())); err != nil {
-			return err
-		}
+		return d.fs.Remove(ctx, vfs.Join(d.uri, l.commit()))
 	case !l.consolidated:
-		// Before version 5 a fragment counts as soon as its metadata is there.
-		if err := d.fs.Remove(ctx, vfs.Join(folder, fragmentMetadataFile)); err != nil {
-			return err
-		}
+		// Before version 5 a fragment counts as soon as its metadata is there. Reads that hold it break.
+		return d.fs.Remove(ctx, vfs.Join(l.uri(d.uri), fragmentMetadataFile))
 	}
-	return d.fs.Remove(ctx, folder)
+	return nil
 }

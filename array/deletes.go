@@ -115,8 +115,9 @@ func (c *commits) counting(at Interval) []deleteCommit {
 	return slices.DeleteFunc(slices.Clone(c.deletes), func(d deleteCommit) bool { return !at.Contains(d.Start, d.End) })
 }
 
-// pick splits the names that Pin returned into fragments and deletes, in their order. The error wraps ErrSnapshotLost.
-func (c *commits) pick(uri string, names []string) (live []located, deletes []deleteCommit, err error) {
+// pick splits the names that Pin returned into fragments and deletes, in their order. Fragments that are held need not be
+// committed. The error wraps ErrSnapshotLost.
+func (c *commits) pick(uri string, names []string, held bool) (live []located, deletes []deleteCommit, err error) {
 	for _, name := range names {
 		if x := ext(name); x == deleteExt || x == updateExt {
 			i := slices.IndexFunc(c.deletes, func(d deleteCommit) bool { return vfs.Base(d.path) == name })
@@ -127,6 +128,10 @@ func (c *commits) pick(uri string, names []string) (live []located, deletes []de
 			continue
 		}
 		l, ok := c.fragment(name)
+		if !ok && held {
+			l, err = heldFragment(name)
+			ok = err == nil
+		}
 		if !ok {
 			return nil, nil, &Error{"open", vfs.Join(uri, fragmentsDir, name), ErrSnapshotLost}
 		}

@@ -61,6 +61,7 @@ type options struct {
 	schemaOnly bool
 	pinned     bool
 	names      []string
+	hold       string
 	key        *filter.Key
 }
 
@@ -109,6 +110,9 @@ func Open(ctx context.Context, fs vfs.FS, uri string, at Interval, opts ...Optio
 		}
 		// A file that was listed and is gone may have been vacuumed meanwhile; then a new listing does not have it.
 		if try == openTries || !errors.Is(err, vfs.ErrNotExist) {
+			if o.pinned && errors.Is(err, vfs.ErrNotExist) {
+				err = &Error{"open", vfs.Trim(uri), fmt.Errorf("%w: %w", ErrSnapshotLost, err)}
+			}
 			return nil, classify(err)
 		}
 	}
@@ -127,27 +131,36 @@ func open(ctx context.Context, fs vfs.FS, uri string, at Interval, o *options) (
 	if len(a.dir.schemas) == 0 {
 		return nil, &Error{"open", a.URI, ErrNotFound}
 	}
-	end := a.At.End
-	if o.writing {
-		end = Now
-	}
-	name, err := a.dir.schemaAt(end)
-	if err != nil {
-		return nil, err
-	}
-	if a.Schema, err = a.SchemaOf(ctx, name); err != nil {
+	if err := a.openSchema(ctx, o); err != nil {
 		return nil, err
 	}
 	if o.schemaOnly {
 		return a, nil
 	}
 	if err := supported(a.Schema); err != nil {
-		return nil, &Error{"open", a.dir.schemaURI(name), err}
+		return nil, &Error{"open", a.dir.schemaURI(a.schemaFile), err}
 	}
 	if o.writing {
 		return a, nil
 	}
 	return a, a.openFragments(ctx, o)
+}
+
+// openSchema reads the schema of the interval, or that of a held snapshot.
+func (a *Array) openSchema(ctx context.Context, o *options) (err error) {
+	switch {
+	case o.hold != "":
+		a.schemaFile, err = a.openHold(ctx, o)
+	case o.writing:
+		a.schemaFile, err = a.dir.schemaAt(Now)
+	default:
+		a.schemaFile, err = a.dir.schemaAt(a.At.End)
+	}
+	if err != nil {
+		return err
+	}
+	a.Schema, err = a.SchemaOf(ctx, a.schemaFile)
+	return err
 }
 
 // openFragments finds the fragments and deletes of the snapshot and reads footers and conditions.
@@ -250,7 +263,7 @@ func (a *Array) snapshot(ctx context.Context, o *options) (live []located, delet
 		return nil, nil, err
 	}
 	if o.pinned {
-		return all.pick(a.URI, o.names)
+		return all.pick(a.URI, o.names, o.hold != "")
 	}
 	dense := a.Schema.Type == schema.Dense
 	live, a.vacuumed, err = a.dir.visible(ctx, all, a.At, dense)

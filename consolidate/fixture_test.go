@@ -104,6 +104,11 @@ func content(ctx context.Context, fs vfs.FS, at array.Interval) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	return contentOf(ctx, a)
+}
+
+// contentOf is content of an open array.
+func contentOf(ctx context.Context, a *array.Array) (string, error) {
 	read := &query.Read{Layout: schema.RowMajor, Fields: []query.Want{{Name: "x", DataCap: -1}, {Name: "v", DataCap: -1},
 		{Name: "s", DataCap: -1, OffsetsCap: -1, ValidityCap: -1}}, Offsets: query.OffsetsFormat{Extra: true}}
 	r, err := query.Run(ctx, a, read)

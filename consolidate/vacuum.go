@@ -68,14 +68,21 @@ func (f dueFunc) in(folder string) func(name string) bool {
 
 // vacuumFragments removes the fragments that vacuum files list and then those. A fragment's commit goes first, so that no
 // half of it is ever read; one that stands in a consolidated commits file is listed in an ignore file before. Folders that
-// an earlier try left without a commit go too.
+// an earlier try left without a commit go too. What a read under way holds stays for a later call, with its vacuum file.
 func vacuumFragments(ctx context.Context, fs vfs.FS, uri string, due dueFunc) error {
+	if err := array.SweepDeleted(ctx, fs, uri); err != nil {
+		return err
+	}
 	list, err := listRecovered(ctx, fs, uri)
 	if err != nil {
 		return err
 	}
+	held, err := array.HeldFragments(ctx, fs, uri)
+	if err != nil {
+		return err
+	}
 	hidden := map[string]bool{}
-	list.Vacuums = slices.DeleteFunc(list.Vacuums, func(v array.VacuumFile) bool { return !due(v.Path) })
+	list.Vacuums = slices.DeleteFunc(list.Vacuums, func(v array.VacuumFile) bool { return anyIn(held, v.Fragments) || !due(v.Path) })
 	for _, v := range list.Vacuums {
 		for _, name := range v.Fragments {
 			hidden[name] = true
@@ -106,15 +113,30 @@ func vacuumFragments(ctx context.Context, fs vfs.FS, uri string, due dueFunc) er
 	if err := ignore(ctx, fs, uri, ignored); err != nil {
 		return err
 	}
-	for _, v := range list.Vacuums {
-		vacuums = append(vacuums, v.Path)
+	if err := removeAll(ctx, fs, uri, commits); err != nil {
+		return err
 	}
-	for _, paths := range [][]string{commits, folders, vacuums} {
+	// A read that began to hold fragments before their commits went has been promised that they stay.
+	if held, err = array.HeldFragments(ctx, fs, uri); err != nil {
+		return err
+	}
+	folders = slices.DeleteFunc(folders, func(folder string) bool { return held[vfs.Base(folder)] })
+	for _, v := range list.Vacuums {
+		if !anyIn(held, v.Fragments) {
+			vacuums = append(vacuums, v.Path)
+		}
+	}
+	for _, paths := range [][]string{folders, vacuums} {
 		if err := removeAll(ctx, fs, uri, paths); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// anyIn reports whether one of the names is in a set.
+func anyIn(set map[string]bool, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return set[name] })
 }
 
 // ignore writes an ignore file, which takes commits out of consolidated commits files (format_spec/ignore_file.md).

@@ -175,7 +175,7 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: s.settings.CacheMemory, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory})
+	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: s.settings.CacheMemory, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory, ReadLife: s.settings.ReadLife})
 	operator, err := secretFile(s.settings.Data, "arrays", "keys of encrypted arrays that were registered before are lost")
 	if err == nil {
 		err = s.vault.UseOperatorKey(operator)

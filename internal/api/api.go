@@ -85,6 +85,9 @@ func Classes() []web.Class {
 		{Err: wire.ErrMalformed, Status: http.StatusBadRequest, Code: 4101, Message: public},
 		{Err: wire.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5101, Message: public},
 		{Err: array.ErrSnapshotLost, Status: http.StatusGone, Code: 4102, Message: public},
+		{Err: array.ErrHolds, Status: http.StatusTooManyRequests, Code: 4291, Message: func(error) string {
+			return "too many incomplete reads of this array are under way; end some of them, or try again when they have ended by themselves"
+		}},
 		{Err: array.ErrNotFound, Status: http.StatusNotFound, Code: 4103, Message: func(error) string {
 			return "the array is in the catalogue but not in storage any more; deregister it or bring its files back"
 		}},

@@ -2,52 +2,184 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"hash"
+	"slices"
 
 	"azulejo/array"
+	"azulejo/condition"
+	"azulejo/internal/bin"
 	"azulejo/internal/web"
+	"azulejo/internal/wire"
 	"azulejo/query"
 	"azulejo/schema"
 )
 
-// macSize is the length of the seal at the end of a sealed position.
+// macSize is the length of the seal at the end of what clients carry for the server.
 const macSize = sha256.Size
 
-// seal makes the place of an incomplete read good for nobody but this user and array: the client carries it and must not
-// be able to forge one.
-func (a *API) seal(r *web.Request, s *query.State) {
-	s.Position = append(s.Position, a.mac(r, s.Fragments, s.Position)...)
+// cursorVersion begins every cursor, so that one of another release is recognised and refused.
+const cursorVersion = 2
+
+// cursor is the place of an incomplete read between two requests, which the client carries (docs/decisions/116-snapshots.md).
+type cursor struct {
+	// snapshot names what vault.Array.Suspend keeps. When that could not be kept it is empty, and at and names are what
+	// the read began with.
+	snapshot string
+	at       array.Interval
+	names    []string
+	// query is a hash of what the read asks for.
+	query [sha256.Size]byte
+	// position is where the engine goes on.
+	position []byte
 }
 
-// unseal checks and takes off what seal added.
-func (a *API) unseal(r *web.Request, s *query.State) error {
-	n := len(s.Position) - macSize
-	if n < 0 || !hmac.Equal(s.Position[n:], a.mac(r, s.Fragments, s.Position[:n])) {
-		return fmt.Errorf("%w: the place to resume at was not made by this server for this user and array; start the read again", web.ErrBadRequest)
+// encode returns the form that is sealed.
+func (c *cursor) encode() []byte {
+	var w bin.Writer
+	w.U8(cursorVersion)
+	w.String32(c.snapshot)
+	w.U64(c.at.Start)
+	w.U64(c.at.End)
+	w.U32(uint32(len(c.names)))
+	for _, name := range c.names {
+		w.String32(name)
 	}
-	s.Position = s.Position[:n]
-	return nil
+	w.Bytes(c.query[:])
+	w.U32(uint32(len(c.position)))
+	w.Bytes(c.position)
+	return w.B
 }
 
-func (a *API) mac(r *web.Request, fragments []string, position []byte) []byte {
+// decodeCursor reads what encode returned. The error wraps web.ErrBadRequest.
+func decodeCursor(b []byte) (*cursor, error) {
+	r := bin.NewReader(b)
+	if v := r.U8("version"); v != cursorVersion {
+		return nil, fmt.Errorf("%w: the read to go on with was begun at another version of this server; start it again", web.ErrBadRequest)
+	}
+	c := &cursor{snapshot: r.String32("snapshot"), at: array.Interval{Start: r.U64("start"), End: r.U64("end")}}
+	if n := r.Count("names", uint64(r.U32("names")), 4); n > 0 {
+		c.names = make([]string, n)
+	}
+	for i := range c.names {
+		c.names[i] = r.String32("name")
+	}
+	copy(c.query[:], r.Bytes("query", sha256.Size))
+	c.position = append([]byte(nil), r.Bytes("position", uint64(r.U32("position")))...)
+	if err := r.Err(); err != nil || r.Len() > 0 {
+		return nil, fmt.Errorf("%w: the place to resume at is damaged", web.ErrBadRequest)
+	}
+	return c, nil
+}
+
+// seal makes the text of a cursor that is good for nobody but this user, grant and array: the client carries it and must
+// not be able to forge one.
+func (a *API) seal(r *web.Request, c *cursor) string {
+	b := c.encode()
+	return base64.RawURLEncoding.EncodeToString(append(b, a.mac(r, b)...))
+}
+
+// unseal checks and takes off what seal added. The error wraps web.ErrBadRequest.
+func (a *API) unseal(r *web.Request, text string) (*cursor, error) {
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	n := len(b) - macSize
+	if err != nil || n < 0 || !hmac.Equal(b[n:], a.mac(r, b[:n])) {
+		return nil, fmt.Errorf("%w: the place to resume at was not made by this server for this user and array; start the read again", web.ErrBadRequest)
+	}
+	return decodeCursor(b[:n])
+}
+
+// mac seals bytes for the user, the grant and the array of a request.
+func (a *API) mac(r *web.Request, b []byte) []byte {
 	h := hmac.New(sha256.New, a.key)
-	part := func(b []byte) {
-		var size [8]byte
-		binary.LittleEndian.PutUint64(size[:], uint64(len(b)))
-		h.Write(size[:])
-		h.Write(b)
+	x := asset(r)
+	for _, text := range []string{r.Subject.UserID, x.ID, x.Part(), r.Grant.Action().String(), fmt.Sprint(r.Grant.Everything())} {
+		hashPart(h, []byte(text))
 	}
-	part([]byte(r.Subject.UserID))
-	part([]byte(asset(r).ID))
-	for _, name := range fragments {
-		part([]byte(name))
-	}
-	part(nil)
-	part(position)
+	hashPart(h, b)
 	return h.Sum(nil)
+}
+
+// hashPart hashes bytes so that no other parts have the same hash.
+func hashPart(h hash.Hash, b []byte) {
+	var size [8]byte
+	binary.LittleEndian.PutUint64(size[:], uint64(len(b)))
+	h.Write(size[:])
+	h.Write(b)
+}
+
+// hashNumber hashes a number.
+func hashNumber[T ~uint8 | ~uint32 | ~uint64 | ~int](h hash.Hash, n T) {
+	var b [8]byte
+	binary.LittleEndian.PutUint64(b[:], uint64(n))
+	h.Write(b[:])
+}
+
+// hashRanges hashes ranges of each dimension.
+func hashRanges(h hash.Hash, region [][]schema.Range) {
+	for _, ranges := range region {
+		hashNumber(h, len(ranges))
+		for _, r := range ranges {
+			hashPart(h, r.Lo)
+			hashPart(h, r.Hi)
+		}
+	}
+}
+
+// hashCondition hashes a condition.
+func hashCondition(h hash.Hash, n *condition.Node) {
+	if n == nil {
+		hashPart(h, nil)
+		return
+	}
+	hashPart(h, []byte(n.Field))
+	hashNumber(h, n.Op)
+	fmt.Fprint(h, n.Null, n.UseEnumeration, n.Offsets)
+	hashPart(h, n.Value)
+	hashNumber(h, len(n.Children))
+	for _, child := range n.Children {
+		hashCondition(h, child)
+	}
+}
+
+// queryHash returns a hash of what a read asks for: all that says which cells come in which order. Buffers may differ from
+// request to request, and the coordinates that labels stand for are not looked at: see addRegion.
+func queryHash(q *wire.Query, at array.Interval) (sum [sha256.Size]byte) {
+	h := sha256.New()
+	hashNumber(h, at.Start)
+	hashNumber(h, at.End)
+	hashNumber(h, q.Layout)
+	fmt.Fprint(h, q.Read.Offsets)
+	for _, list := range [][]query.Want{q.Read.Fields, q.Labels} {
+		names := make([]string, len(list))
+		for i := range list {
+			names[i] = list[i].Name
+		}
+		slices.Sort(names)
+		hashNumber(h, len(names))
+		for _, name := range names {
+			hashPart(h, []byte(name))
+		}
+	}
+	hashNumber(h, len(q.Read.Subarray.Ranges))
+	hashRanges(h, q.Read.Subarray.Ranges)
+	labels := slices.SortedFunc(slices.Values(q.LabelRanges), func(x, y wire.LabelRanges) int { return cmp.Compare(x.Name, y.Name) })
+	hashNumber(h, len(labels))
+	for _, l := range labels {
+		hashPart(h, []byte(l.Name))
+		hashRanges(h, [][]schema.Range{l.Ranges})
+	}
+	hashCondition(h, q.Read.Condition)
+	if c := q.CurrentDomain.Active(); c != nil {
+		hashRanges(h, [][]schema.Range{c})
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 // addRegion notes in a place, before it is sealed, which coordinates the labels of a query stood for.
@@ -72,16 +204,6 @@ func checkRegion(s *query.State, region [][]schema.Range) error {
 // digest returns a hash of ranges of coordinates.
 func digest(region [][]schema.Range) []byte {
 	h := sha256.New()
-	part := func(b []byte) {
-		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(b))))
-		h.Write(b)
-	}
-	for _, ranges := range region {
-		h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(ranges))))
-		for _, r := range ranges {
-			part(r.Lo)
-			part(r.Hi)
-		}
-	}
+	hashRanges(h, region)
 	return h.Sum(nil)
 }

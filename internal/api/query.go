@@ -106,24 +106,19 @@ func queryTime(r *web.Request, q *wire.Query) (uint64, error) {
 // submit answers a query. last tells that the request ends a write in global order.
 func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
-		// A read that begins, the most frequent request of all, opens the array once for its message and its cells.
-		open := a.newest
 		if r.Action == access.ArrayRead {
-			open = a.vault.OpenArray
+			return a.read(w, r, framing)
 		}
-		arr, q, err := decoded(r, open)
+		arr, q, err := decoded(r, a.newest)
 		if err != nil {
 			return err
 		}
-		switch q.Type {
-		case wire.ReadQuery:
-			return a.read(w, r, arr, q, framing)
-		case wire.DeleteQuery:
+		switch {
+		case q.Type == wire.DeleteQuery:
 			return a.deleteCells(w, r, q, framing)
+		case inFields(q, arr.Schema()):
+			return a.upload(w, r, q, framing, false)
 		default:
-			if inFields(q, arr.Schema()) {
-				return a.upload(w, r, q, framing, false)
-			}
 			return a.write(w, r, q, framing, last)
 		}
 	}

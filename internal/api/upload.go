@@ -25,14 +25,14 @@ type session struct {
 // sealSession returns the text form of a session, good for this user and array alone.
 func (a *API) sealSession(r *web.Request, s session) string {
 	b := append(binary.LittleEndian.AppendUint64(nil, s.next), s.upload...)
-	return base64.RawURLEncoding.EncodeToString(append(b, a.mac(r, nil, b)...))
+	return base64.RawURLEncoding.EncodeToString(append(b, a.mac(r, b)...))
 }
 
 // unsealSession reads what sealSession made.
 func (a *API) unsealSession(r *web.Request, text string) (session, error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	n := len(b) - macSize
-	if err != nil || n < 8 || !hmac.Equal(b[n:], a.mac(r, nil, b[:n])) {
+	if err != nil || n < 8 || !hmac.Equal(b[n:], a.mac(r, b[:n])) {
 		return session{}, fmt.Errorf("%w: the write to go on with was not begun at this server by this user in this array; start it again", web.ErrBadRequest)
 	}
 	return session{next: binary.LittleEndian.Uint64(b), upload: string(b[8:n])}, nil

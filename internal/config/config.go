@@ -40,6 +40,7 @@ type Config struct {
 	ClientRate      int64         // bytes a second that a client must send or take, 0 for any
 	Compression     string        // whose replies are compressed: remote, all or none
 	PasswordHashers int           // password hashes computed at once, each takes 19 MiB
+	ReadLife        time.Duration // time that the snapshot of an incomplete read stays after its last request
 	Demo            bool          // load the demonstration data at start
 
 	Compact Compact // the upkeep of arrays in the background
@@ -123,6 +124,8 @@ var settings = []Setting{
 		set: size(func(c *Config) *int64 { return &c.TotalMemory })},
 	{Key: "cache-memory", Default: "64MiB", Help: "memory for decoded schemas, footers and cells of immutable files, 0 to keep none",
 		set: size(func(c *Config) *int64 { return &c.CacheMemory })},
+	{Key: "read-life", Default: "1h", Help: "time after its last request that the snapshot of an incomplete read stays, which holds off vacuum",
+		set: duration(func(c *Config) *time.Duration { return &c.ReadLife })},
 	{Key: "password-hashers", Default: "2", Help: "password hashes computed at once, each takes 19 MiB",
 		set: integer(func(c *Config) *int { return &c.PasswordHashers })},
 	{Key: "demo", Default: "false", Help: "load the demonstration data at start",

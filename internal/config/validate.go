@@ -30,7 +30,7 @@ func (c Config) Validate() error {
 		wrong(filepath.Clean(p) != "/", "allow-path: %q would allow the whole machine", p)
 	}
 	for key, d := range map[string]time.Duration{"token-life": c.TokenLife, "session-life": c.SessionLife,
-		"remember-life": c.RememberLife} {
+		"remember-life": c.RememberLife, "read-life": c.ReadLife} {
 		wrong(d >= time.Second, "%s: %v is under a second", key, d)
 	}
 	wrong(c.MaxTokenLife == 0 || c.MaxTokenLife >= time.Second, "max-token-life: %v is neither 0 nor over a second", c.MaxTokenLife)

@@ -21,6 +21,8 @@ type Array struct {
 	grant access.Grant
 	asset catalog.Asset
 	arr   *array.Array
+	// suspended is what Suspend keeps.
+	suspended array.Hold
 }
 
 // OpenArray opens an array for what the grant's action allows: a grant to read opens the fragments of the interval, a
@@ -36,12 +38,6 @@ func (v *Vault) OpenArray(ctx context.Context, g access.Grant, a catalog.Asset, 
 // something that this server cannot read.
 func (v *Vault) OpenSchema(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval) (*Array, error) {
 	return v.open(ctx, g, a, at, array.SchemaOnly())
-}
-
-// Reopen opens just the fragments with which an incomplete read began. The error wraps array.ErrSnapshotLost when one is
-// gone.
-func (v *Vault) Reopen(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval, fragments []string) (*Array, error) {
-	return v.open(ctx, g, a, at, array.WithFragments(fragments))
 }
 
 func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval, opts ...array.Option) (*Array, error) {

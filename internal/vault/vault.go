@@ -10,6 +10,7 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"time"
 
 	"azulejo/array"
 	"azulejo/filter"
@@ -42,6 +43,8 @@ type Limits struct {
 	CacheBytes int64
 	// QueryBytes is what one query may hold, TotalBytes all that run at once.
 	QueryBytes, TotalBytes int64
+	// ReadLife is how long the snapshot of an incomplete read stays after its last request; 0 for DefaultReadLife.
+	ReadLife time.Duration
 }
 
 // New returns the vault over a catalogue whose assets lie in fs.

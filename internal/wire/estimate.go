@@ -44,7 +44,11 @@ func DecodePlanQuery(body []byte, a *schema.Array) (*Query, error) {
 	if err != nil {
 		return nil, malformed("%v", err)
 	}
-	return decodeQuery(body, m, a)
+	message, err := newMessage(body, m)
+	if err != nil {
+		return nil, err
+	}
+	return message.Query(a)
 }
 
 // EncodeQueryPlan builds the answer of POST …/query/plan: the names that libtiledb has for how a query is answered. They

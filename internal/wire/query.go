@@ -47,7 +47,7 @@ type Query struct {
 	Layout schema.Layout
 	Status Status
 	Config Config
-	// Read is complete but for Alloc, Threads and Budget. Resume is set when the client goes on with an incomplete read.
+	// Read is complete but for Alloc, Threads, Budget and Resume: see Message.Cursor.
 	Read *query.Read
 	// LabelRanges are for those dimensions of a read that are selected by labels; Read.Subarray has no ranges of them.
 	LabelRanges []LabelRanges
@@ -82,10 +82,18 @@ type LabelRanges struct {
 	Ranges []schema.Range
 }
 
-// DecodeQuery reads the message of a query from r and leaves r at the first byte of its buffers. a is the newest schema
-// of the array as opened; every field, range and condition is checked against it. Errors wrap ErrMalformed,
+// Message is the message of a query that was not yet held against a schema.
+type Message struct {
+	content []byte
+	root    capnp.Query
+	config  Config
+	cursor  string
+	status  Status
+}
+
+// OpenQuery reads the message of a query from r and leaves r at the first byte of its buffers. Errors wrap ErrMalformed,
 // ErrUnsupported or ErrTooLarge, or are those of r.
-func DecodeQuery(r io.Reader, a *schema.Array) (*Query, error) {
+func OpenQuery(r io.Reader) (*Message, error) {
 	b, err := ReadMessage(r, MaxQueryMessage)
 	if err != nil {
 		return nil, err
@@ -94,34 +102,56 @@ func DecodeQuery(r io.Reader, a *schema.Array) (*Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	return decodeQuery(b, capnp.Query(root), a)
+	return newMessage(b, capnp.Query(root))
 }
 
-// decodeQuery reads a query, the root of message.
-func decodeQuery(message []byte, m capnp.Query, a *schema.Array) (*Query, error) {
+// newMessage looks at those parts of a query, the root of content, that need no schema.
+func newMessage(content []byte, root capnp.Query) (*Message, error) {
+	p, m := newPlace(), &Message{content: content, root: root}
+	s, err := root.Status()
+	m.status = named[Status](p.at("status"), statusNames[:], s, err)
+	m.config, m.cursor = decodeConfig(p.at("config"), content, queryConfig)
+	return m, p.err()
+}
+
+// Cursor returns what the last reply to an incomplete query carried (EncodeRead), empty for a query that begins.
+func (m *Message) Cursor() string {
+	if m.status != Incomplete {
+		return ""
+	}
+	return m.cursor
+}
+
+// DecodeQuery is OpenQuery and Message.Query together.
+func DecodeQuery(r io.Reader, a *schema.Array) (*Query, error) {
+	m, err := OpenQuery(r)
+	if err != nil {
+		return nil, err
+	}
+	return m.Query(a)
+}
+
+// Query decodes the message. a is the newest schema of the array as opened; every field, range and condition is checked
+// against it. Errors wrap ErrMalformed or ErrUnsupported.
+func (m *Message) Query(a *schema.Array) (*Query, error) {
 	p := newPlace()
-	q := &Query{schema: a, message: m}
-	s, err := m.Type()
+	q := &Query{schema: a, message: m.root, Status: m.status, Config: m.config, resumed: m.cursor != ""}
+	s, err := m.root.Type()
 	q.Type = named[QueryType](p.at("type"), queryTypeNames[:], s, err)
-	s, err = m.Layout()
+	s, err = m.root.Layout()
 	q.Layout = named[schema.Layout](p.at("layout"), layoutNames[:], s, err)
-	s, err = m.Status()
-	q.Status = named[Status](p.at("status"), statusNames[:], s, err)
-	var cursor string
-	q.Config, cursor = decodeConfig(p.at("config"), message, queryConfig)
-	q.resumed = cursor != ""
 	if p.err() != nil {
 		return nil, p.err()
 	}
 	q.decodeCopy(p.at("array"))
 	switch q.Type {
 	case ReadQuery:
-		q.decodeRead(p, cursor)
+		q.decodeRead(p)
 	case WriteQuery:
 		q.decodeWrite(p)
-		q.Session = cursor
+		q.Session = m.cursor
 	case DeleteQuery:
-		d, err := m.Delete()
+		d, err := m.root.Delete()
 		p.at("delete").check(err)
 		c, err := d.Condition()
 		q.Delete = decodeCondition(p.at("delete").at("condition"), c, err, a)

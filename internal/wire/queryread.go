@@ -19,7 +19,7 @@ var aggregateNames = [...]string{
 }
 
 // decodeRead reads what a read query selects and returns.
-func (q *Query) decodeRead(p *place, cursor string) {
+func (q *Query) decodeRead(p *place) {
 	v := &query.Read{Layout: q.Layout, Offsets: q.decodeOffsets(p)}
 	q.Read = v
 	q.decodeReader(p)
@@ -53,9 +53,6 @@ func (q *Query) decodeRead(p *place, cursor string) {
 		if !buffered {
 			p.at("attributeBufferHeaders").fail("no buffer for the aggregate %q", name)
 		}
-	}
-	if q.Status == Incomplete && cursor != "" {
-		v.Resume = decodeCursor(p.at("config").at(cursorKey), cursor)
 	}
 }
 

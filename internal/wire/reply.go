@@ -60,11 +60,12 @@ func newReply(f Framing, message []byte, buffers [][]byte) *Reply {
 }
 
 // EncodeRead builds the answer to a read, of which the labels that were asked for may be among the columns. It refuses columns that are longer than the client can take, because the
-// client would keep its old bytes without an error.
-func (q *Query) EncodeRead(f Framing, v *query.Result) (*Reply, error) {
-	status, cursor := Completed, ""
+// client would keep its old bytes without an error. cursor is what the client's next request is to bring when the read is
+// incomplete, else empty.
+func (q *Query) EncodeRead(f Framing, v *query.Result, cursor string) (*Reply, error) {
+	status := Completed
 	if v.Next != nil {
-		status, cursor = Incomplete, encodeCursor(v.Next)
+		status = Incomplete
 	}
 	headers := make([]header, len(v.Columns))
 	var buffers [][]byte

@@ -85,7 +85,7 @@ func TestFraming(t *testing.T) {
 func TestEncodeRead(t *testing.T) {
 	q, _ := recordedQuery(t, "small-read-submit", recordedSchema(t, "small"))
 	columns := []query.Column{{Name: "w", Data: []byte{1, 0, 2, 0}}, {Name: "n", Data: make([]byte, 16), Validity: []byte{1, 0}}}
-	r, err := q.EncodeRead(Bare, &query.Result{Columns: columns, Cells: 2})
+	r, err := q.EncodeRead(Bare, &query.Result{Columns: columns, Cells: 2}, "")
 	m, buffers := received(t, sent(t, r, err))
 	if want := append([]byte{1, 0, 2, 0}, append(make([]byte, 16), 1, 0)...); !bytes.Equal(buffers, want) {
 		t.Error("buffers:", buffers)
@@ -104,7 +104,7 @@ func TestEncodeRead(t *testing.T) {
 		"is too large":      {Name: "w", Data: make([]byte, 6)},
 		"was not asked for": {Name: "x"},
 	} {
-		if _, err := q.EncodeRead(Bare, &query.Result{Columns: []query.Column{c}}); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := q.EncodeRead(Bare, &query.Result{Columns: []query.Column{c}}, ""); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%v, want %q", err, name)
 		}
 	}
@@ -157,7 +157,7 @@ func TestIncompleteRead(t *testing.T) {
 	q, _ := recordedQuery(t, request, table)
 	state := &query.State{Fragments: []string{"__1_2_00112233445566778899aabbccddeeff_22", ""}, Position: []byte{0, 255, 1}}
 	part := query.Column{Name: "plain", Data: []byte("p"), Offsets: make([]byte, 8)}
-	r, err := q.EncodeRead(Bare, &query.Result{Columns: []query.Column{part}, Cells: 1, Next: state})
+	r, err := q.EncodeRead(Bare, &query.Result{Columns: []query.Column{part}, Cells: 1, Next: state}, "place-1")
 	first, buffers := received(t, sent(t, r, err))
 	if status, _ := first.Status(); status != "INCOMPLETE" || len(buffers) != 9 {
 		t.Fatal(status, buffers)
@@ -167,23 +167,27 @@ func TestIncompleteRead(t *testing.T) {
 		t.Errorf("configuration of %d entries for one of %d", len(after), len(before))
 	}
 
-	again, err := DecodeQuery(bytes.NewReader(resubmitted(t, request, first)), table)
-	if err != nil || !reflect.DeepEqual(again.Read.Resume, state) || !reflect.DeepEqual(again.Read.Subarray, q.Read.Subarray) {
-		t.Fatalf("%v\n got %s\nwant %s", err, show(again.Read.Resume), show(state))
+	opened, err := OpenQuery(bytes.NewReader(resubmitted(t, request, first)))
+	if err != nil || opened.Cursor() != "place-1" {
+		t.Fatal(err, opened.Cursor())
+	}
+	again, err := opened.Query(table)
+	if err != nil || !reflect.DeepEqual(again.Read.Subarray, q.Read.Subarray) {
+		t.Fatalf("%v\n got %s\nwant %s", err, show(again.Read.Subarray), show(q.Read.Subarray))
 	}
 	if again.Config[cursorKey] != "" || again.Config["rest.token"] != "" {
 		t.Error("the cursor or the token is among the settings")
 	}
-	r, err = again.EncodeRead(Bare, &query.Result{Columns: []query.Column{part}, Cells: 1})
+	r, err = again.EncodeRead(Bare, &query.Result{Columns: []query.Column{part}, Cells: 1}, "")
 	last, _ := received(t, sent(t, r, err))
 	if got := configOf(t, last); !reflect.DeepEqual(got, before) {
 		t.Errorf("the last reply has a configuration of %d entries instead of %d", len(got), len(before))
 	}
 
 	// With the cursor gone, the next read begins anew.
-	other, err := DecodeQuery(bytes.NewReader(resubmitted(t, request, last)), table)
-	if err != nil || other.Read.Resume != nil || other.resumed {
-		t.Error(err, other.Read.Resume)
+	other, err := OpenQuery(bytes.NewReader(resubmitted(t, request, last)))
+	if err != nil || other.Cursor() != "" {
+		t.Error(err, other.Cursor())
 	}
 }
 
@@ -201,31 +205,6 @@ func configOf(t testing.TB, m capnp.Query) map[string]string {
 		v[key], _ = l.At(i).Value()
 	}
 	return v
-}
-
-func TestCursorFaults(t *testing.T) {
-	good := encodeCursor(&query.State{Fragments: []string{"a"}, Position: []byte{1}})
-	for name, text := range map[string]string{"no base64": "*", "empty": "", "other version": "Ag" + good[2:], "cut off": good[:8], "too long": good + "AAAA",
-		"many fragments": "Af____8"} {
-		p := newPlace()
-		if decodeCursor(p.at("cursor"), text); !errors.Is(p.err(), ErrMalformed) || !strings.HasPrefix(p.err().Error(), "cursor: ") {
-			t.Errorf("%s: %v", name, p.err())
-		}
-	}
-}
-
-func FuzzCursor(f *testing.F) {
-	f.Add(encodeCursor(&query.State{Fragments: []string{"a", "__b"}, Position: []byte{1, 2}}))
-	f.Fuzz(func(t *testing.T, text string) {
-		p := newPlace()
-		s := decodeCursor(p, text)
-		if p.err() != nil {
-			return
-		}
-		if again := decodeCursor(p, encodeCursor(s)); !reflect.DeepEqual(again, s) {
-			t.Errorf("%+v became %+v", s, again)
-		}
-	})
 }
 
 func TestEncodeWritten(t *testing.T) {
@@ -285,7 +264,7 @@ func TestReplyCopiesNoCells(t *testing.T) {
 	n := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			r, err := q.EncodeRead(Prefixed, result)
+			r, err := q.EncodeRead(Prefixed, result, "")
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -229,14 +229,14 @@ func TestReplies(t *testing.T) {
 		j.put("reply-"+name+".bin", w.Bytes(), err)
 		j.put("reply-"+name+".ask", []byte(ask), nil)
 	}
-	next := &query.State{Fragments: []string{"__1_1_0123456789abcdef0123456789abcdef_22"}, Position: []byte{1, 2, 3}}
+	const next = "the place"
 	part := query.Column{Name: "plain", Data: []byte("pqq"), Offsets: little([]uint64{0, 1})}
 	ranges := recordedQuery(t, "table-incomplete-submit", table)
-	r, err := ranges.EncodeRead(wire.Bare, &query.Result{Columns: []query.Column{part}, Next: next})
+	r, err := ranges.EncodeRead(wire.Bare, &query.Result{Columns: []query.Column{part}, Next: &query.State{}}, next)
 	reply("incomplete", `{"schema":"schema-table.bin","type":0,"layout":3,"fields":[["plain",40,40,0]]}`, r, err)
 	dense := recordedQuery(t, "small-read-submit", small)
 	columns := []query.Column{{Name: "w", Data: little([]int16{2, 3})}, {Name: "n", Data: little([]int64{8, 9}), Validity: []byte{0, 1}}}
-	r, err = dense.EncodeRead(wire.Bare, &query.Result{Columns: columns})
+	r, err = dense.EncodeRead(wire.Bare, &query.Result{Columns: columns}, "")
 	reply("dense", `{"schema":"schema-small.bin","type":0,"layout":0,"fields":[["w",100,0,0],["n",100,0,100]]}`, r, err)
 	write := recordedQuery(t, "small-write-submit", small)
 	r, err = write.EncodeWritten(wire.Bare, []query.Written{{Fragment: "__5_6_0123456789abcdef0123456789abcdef_22", Start: 5, End: 6}}, "session")
@@ -252,11 +252,15 @@ func TestReplies(t *testing.T) {
 	}
 	j.json("reply-incomplete.json", &got)
 	j.equal("incomplete", got.Fields, map[string]map[string]string{"plain": {"data": hex.EncodeToString(part.Data), "offsets": hex.EncodeToString(part.Offsets)}})
-	again, err := wire.DecodeQuery(bytes.NewReader(j.get("reply-incomplete.back")), table)
+	message, err := wire.OpenQuery(bytes.NewReader(j.get("reply-incomplete.back")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	j.equal("resumed", again.Read.Resume, next)
+	again, err := message.Query(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.equal("resumed", message.Cursor(), next)
 	j.equal("selection", again.Read.Subarray, ranges.Read.Subarray)
 	j.equal("capacity", again.Read.Fields, []query.Want{{Name: "plain", DataCap: 40, OffsetsCap: 40}})
 	got.Fields = nil

@@ -69,6 +69,13 @@ func TestTwoServersAreOne(t *testing.T) {
 	}
 }
 
+// TestReadsGoOnAtEitherServer lets the submits of one read go to both servers in turns, and kills one of them between.
+func TestReadsGoOnAtEitherServer(t *testing.T) {
+	pg := Start(t)
+	o := launch.Options{Data: t.TempDir(), Allowed: t.TempDir(), Env: []string{"AZULEJO_DATABASE=" + pg.URL("postgres")}}
+	launch.Front(t, o, launch.Start(t, o), launch.Start(t, o)).Script(t, "../rest/testdata/snapshots.py", 4*time.Minute)
+}
+
 // status asks one server for the list of arrays.
 func status(t *testing.T, s *launch.Server) (int, string) {
 	t.Helper()

@@ -1,11 +1,6 @@
 package rest
 
 import (
-	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,32 +21,10 @@ func TestAnswersInParts(t *testing.T) {
 	s.Script(t, "testdata/reads.py", 3*time.Minute)
 }
 
-// TestWritesGoOnAfterACrash kills the server between the submits of one write.
-func TestWritesGoOnAfterACrash(t *testing.T) {
-	data, allowed := t.TempDir(), t.TempDir()
-	s := launch.Start(t, launch.Options{Data: data, Allowed: allowed})
-	var current atomic.Pointer[launch.Server]
-	current.Store(s)
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		to, err := url.Parse(current.Load().URL)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		r.SetURL(to)
-	}}
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/crash" {
-			forward.ServeHTTP(w, r)
-			return
-		}
-		if err := current.Load().Kill(); err != nil {
-			t.Error(err)
-		}
-		current.Store(launch.Start(t, launch.Options{Data: data, Allowed: allowed}))
-	}))
-	t.Cleanup(proxy.Close)
-	client := *s
-	client.URL = proxy.URL
-	client.Script(t, "testdata/crash.py", 3*time.Minute)
+// TestGoesOnAfterACrash kills the server between the submits of one write, and of one read.
+func TestGoesOnAfterACrash(t *testing.T) {
+	o := launch.Options{Data: t.TempDir(), Allowed: t.TempDir()}
+	s := launch.Front(t, o, launch.Start(t, o))
+	t.Run("write", func(t *testing.T) { s.Script(t, "testdata/crash.py", 3*time.Minute) })
+	t.Run("read", func(t *testing.T) { s.Script(t, "testdata/snapshots.py", 3*time.Minute) })
 }
