@@ -56,6 +56,8 @@ const (
 	ArraySchema  // its schema, without cells
 	ArrayLogs    // who did what to it
 	GroupLogs
+	ArrayShares // to whom it is shared
+	GroupShares
 	OrganizationsRead  // the caller's organizations
 	OrganizationCreate // become the owner of a new one
 	OrganizationInvite
@@ -130,6 +132,8 @@ var rules = [actions]rule{
 	ArrayInfo:   {name: "array:info", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadInfo},
 	ArraySchema: {name: "array:schema", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadSchema},
 	ArrayLogs:   {name: "array:logs", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadLogs},
+	ArrayShares: {name: "array:shares", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanEdit},
+	GroupShares: {name: "group:shares", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: anyRight, do: anyRight},
 	GroupLogs:   {name: "group:logs", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: anyRight, do: CanReadLogs},
 
 	FileRead:   {name: "file:read", scopes: []Scope{ScopeArrayRead}, on: inFiles, see: anyRight, do: CanRead},

@@ -67,7 +67,7 @@ func New(p Parts) *API {
 func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
-		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps()} {
+		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -208,7 +208,7 @@ func (a *API) messages(do answer) web.Handler {
 
 // message reads a request body that is one message.
 func (a *API) message(r *web.Request) ([]byte, error) {
-	if r.Header.Get("Content-Type") == "application/json" && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "") {
+	if r.ContentLength != 0 && r.Header.Get("Content-Type") == "application/json" && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "") {
 		return nil, fmt.Errorf("%w: send rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
 	}
 	// Memory is taken by what the request says only as far as that is little.

@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"slices"
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
@@ -12,9 +13,9 @@ import (
 // sharingOps are the rows of who else may use an asset (spec page cloud-api.md, section 3).
 func (a *API) sharingOps() []web.Operation {
 	return []web.Operation{
-		{ID: "getArraySharingPolicies", Method: http.MethodGet, Path: "/v1" + onArray + "/share", Action: access.ArrayShare, Find: a.findArray, Handle: a.arraySharings},
+		{ID: "getArraySharingPolicies", Method: http.MethodGet, Path: "/v1" + onArray + "/share", Action: access.ArrayShares, Find: a.findArray, Handle: a.arraySharings},
 		{ID: "shareArray", Method: http.MethodPatch, Path: "/v1" + onArray + "/share", Action: access.ArrayShare, Find: a.findArray, Handle: a.shareArray},
-		{ID: "getGroupSharingPolicies", Method: http.MethodGet, Path: "/v1" + ofGroup + "/share", Action: access.GroupShare, Find: a.findGroup, Handle: a.groupSharings},
+		{ID: "getGroupSharingPolicies", Method: http.MethodGet, Path: "/v1" + ofGroup + "/share", Action: access.GroupShares, Find: a.findGroup, Handle: a.groupSharings},
 		{ID: "shareGroup", Method: http.MethodPatch, Path: "/v1" + ofGroup + "/share", Action: access.GroupShare, Find: a.findGroup, Handle: a.shareGroup},
 	}
 }
@@ -58,10 +59,15 @@ func (a *API) groupSharings(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	out := make([]groupSharing, len(list))
-	for i, s := range list {
-		out[i] = groupSharing{GroupActions: s.Rights.Names(access.Group), ArrayActions: s.MemberRights.Names(access.Array),
-			Namespace: s.Namespace, NamespaceType: namespaceType(s.Organization)}
+	// Who may not share the group sees the shares that reach himself, which he could find out anyway.
+	all, mine := access.RightsOn(r.Subject, r.Object).Has(access.CanEdit), append(spaces(r.Subject), access.PublicNamespace)
+	out := []groupSharing{}
+	for _, s := range list {
+		if !all && !slices.Contains(mine, s.NamespaceID) {
+			continue
+		}
+		out = append(out, groupSharing{GroupActions: s.Rights.Names(access.Group), ArrayActions: s.MemberRights.Names(access.Array),
+			Namespace: s.Namespace, NamespaceType: namespaceType(s.Organization)})
 	}
 	return web.JSON(w, r, http.StatusOK, out)
 }

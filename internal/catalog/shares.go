@@ -107,7 +107,7 @@ func (c *Catalog) Share(ctx context.Context, g access.Grant, a Asset, namespaceI
 
 // Sharings lists to whom an asset itself is shared, by name. Error class: access.ErrDenied.
 func (c *Catalog) Sharings(ctx context.Context, g access.Grant, a Asset) ([]Sharing, error) {
-	if err := permitsEither(g, a, access.ArrayShare, access.GroupShare); err != nil {
+	if err := permitsEither(g, a, access.ArrayShares, access.GroupShares); err != nil {
 		return nil, err
 	}
 	rows, err := c.db.Read().QueryContext(ctx, `SELECT n.id, n.name, n.kind = 'organization', s.rights, s.member_rights FROM shares s
