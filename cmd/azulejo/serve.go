@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -162,6 +164,20 @@ func (s *server) ensureAdmin(ctx context.Context) error {
 	return err
 }
 
+// limits returns what queries may hold, and makes the collector of garbage keep to it.
+func (s *server) limits() vault.Limits {
+	l := vault.Limits{CacheBytes: s.settings.CacheMemory, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory,
+		Running: s.settings.RunningQueries, Waiting: s.settings.WaitingQueries, ReadLife: s.settings.ReadLife}
+	if l.Running == 0 {
+		l.Running = 4 * runtime.GOMAXPROCS(0)
+	}
+	debug.SetMemoryLimit(l.TotalBytes + l.CacheBytes + restMemory)
+	return l
+}
+
+// restMemory is what the server needs beside queries and cache, in bytes.
+const restMemory = 128 << 20
+
 // compressions are the values of the setting "compression".
 var compressions = map[string]web.Compression{"remote": web.CompressRemote, "all": web.CompressAll, "none": web.CompressNone}
 
@@ -175,7 +191,7 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.vault = vault.New(file.New(), assets, vault.Limits{CacheBytes: s.settings.CacheMemory, QueryBytes: s.settings.QueryMemory, TotalBytes: s.settings.TotalMemory, ReadLife: s.settings.ReadLife})
+	s.vault = vault.New(file.New(), assets, s.limits())
 	operator, err := secretFile(s.settings.Data, "arrays", "keys of encrypted arrays that were registered before are lost")
 	if err == nil {
 		err = s.vault.UseOperatorKey(operator)
@@ -193,7 +209,7 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	metrics := web.NewMetrics()
-	metrics.Registry().MustRegister(web.NewCacheMetrics(s.vault.CacheCounts))
+	metrics.Registry().MustRegister(web.NewCacheMetrics(s.vault.CacheCounts), web.NewQueueMetrics(s.vault.Queue))
 	s.compacted = web.NewCompactMetrics(metrics.Registry())
 	files := s3face.New(s.store.accounts, s.vault)
 	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))

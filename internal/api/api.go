@@ -18,6 +18,7 @@ import (
 	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
+	"azulejo/internal/gate"
 	"azulejo/internal/pool"
 	"azulejo/internal/token"
 	"azulejo/internal/upload"
@@ -107,6 +108,9 @@ func Classes() []web.Class {
 		{Err: filter.ErrUnfilterable, Status: http.StatusBadRequest, Code: 4106, Message: public},
 		{Err: pool.ErrBudget, Status: http.StatusRequestEntityTooLarge, Code: 4132, Message: func(error) string {
 			return "the query needs more memory than the server gives to one; ask for fewer cells or fields, or raise query-memory"
+		}},
+		{Err: gate.ErrBusy, Status: http.StatusServiceUnavailable, Code: 5032, RetryAfter: 1, Message: func(error) string {
+			return "too many queries wait already; nothing was done: try again in a moment"
 		}},
 		{Err: upload.ErrGone, Status: http.StatusGone, Code: 4114, Message: public},
 		{Err: upload.ErrConflict, Status: http.StatusConflict, Code: 4115, Message: public},

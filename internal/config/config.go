@@ -35,6 +35,8 @@ type Config struct {
 	MaxMessageBody  int64         // bytes of a Cap'n Proto request body with its cell data
 	QueryMemory     int64         // bytes one query may hold
 	TotalMemory     int64         // bytes all running queries may hold together
+	RunningQueries  int           // queries that compute at once, in each of two lanes, 0 for four times the processors
+	WaitingQueries  int           // queries that may wait, in each of two lanes
 	CacheMemory     int64         // bytes of decoded schemas, footers and cells to keep, 0 for none
 	ClientGrace     time.Duration // time that a client may take for a body or a reply beyond what ClientRate allows
 	ClientRate      int64         // bytes a second that a client must send or take, 0 for any
@@ -122,6 +124,10 @@ var settings = []Setting{
 		set: size(func(c *Config) *int64 { return &c.QueryMemory })},
 	{Key: "total-memory", Default: "4GiB", Help: "memory that all running queries may hold together",
 		set: size(func(c *Config) *int64 { return &c.TotalMemory })},
+	{Key: "running-queries", Default: "0", Help: "queries that compute at once, small and large ones counted by themselves; 0 for four times the number of processors",
+		set: integer(func(c *Config) *int { return &c.RunningQueries })},
+	{Key: "waiting-queries", Default: "1024", Help: "queries that may wait for memory or for others, small and large ones counted by themselves, and an eighth of that for each user; what comes above is answered 503",
+		set: integer(func(c *Config) *int { return &c.WaitingQueries })},
 	{Key: "cache-memory", Default: "64MiB", Help: "memory for decoded schemas, footers and cells of immutable files, 0 to keep none",
 		set: size(func(c *Config) *int64 { return &c.CacheMemory })},
 	{Key: "read-life", Default: "1h", Help: "time after its last request that the snapshot of an incomplete read stays, which holds off vacuum",

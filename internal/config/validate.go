@@ -44,6 +44,8 @@ func (c Config) Validate() error {
 	wrong(c.Compact.Fragments >= 0 && c.Compact.Commits >= 0, "compact-fragments, compact-commits: a negative number")
 	wrong(c.Compact.FragmentSize >= mebibyte, "compact-fragment-size: %d bytes is under 1 MiB", c.Compact.FragmentSize)
 	wrong(c.QueryMemory <= c.TotalMemory, "query-memory: %d bytes is over total-memory, %d bytes", c.QueryMemory, c.TotalMemory)
+	wrong(c.RunningQueries >= 0, "running-queries: %d is negative", c.RunningQueries)
+	wrong(c.WaitingQueries >= 1, "waiting-queries: %d is under 1", c.WaitingQueries)
 	wrong(c.ClientGrace >= time.Second, "client-grace: %v is under a second", c.ClientGrace)
 	wrong(slices.Contains([]string{"remote", "all", "none"}, c.Compression), "compression: %q is none of remote, all, none", c.Compression)
 	wrong(c.PasswordHashers >= 1 && c.PasswordHashers <= 64, "password-hashers: %d is not between 1 and 64", c.PasswordHashers)

@@ -75,18 +75,50 @@ func (b *Buffer) Release() {
 type Budget struct {
 	limit int64
 	used  atomic.Int64
+	// granted is what grow has let the query hold so far; both are unused where grow is nil.
+	granted atomic.Int64
+	mu      sync.Mutex // for one at a time to ask grow
+	grow    func(int64) bool
 }
 
 // NewBudget returns a budget of limit bytes; 0 or less means no limit.
 func NewBudget(limit int64) *Budget { return &Budget{limit: limit} }
 
+// growStep is the grain in bytes in which a budget grows.
+const growStep = 1 << 20
+
+// NewGrowingBudget returns a budget of limit bytes of which granted are there and grow is asked for each further part.
+// What grow gave is not given back to it.
+func NewGrowingBudget(limit, granted int64, grow func(int64) bool) *Budget {
+	b := &Budget{limit: limit, grow: grow}
+	b.granted.Store(granted)
+	return b
+}
+
 // Take books n bytes or returns an error wrapping ErrBudget and books nothing.
 func (b *Budget) Take(n int64) error {
-	if used := b.used.Add(n); b.limit > 0 && used > b.limit {
+	used := b.used.Add(n)
+	if b.limit > 0 && used > b.limit || b.grow != nil && used > b.granted.Load() && !b.more(used) {
 		b.used.Add(-n)
 		return fmt.Errorf("%w: %d bytes wanted, %d of %d in use", ErrBudget, n, used-n, b.limit)
 	}
 	return nil
+}
+
+// more asks for what is missing of used bytes.
+func (b *Budget) more(used int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	granted := b.granted.Load()
+	missing := used - granted
+	if missing <= 0 {
+		return true
+	}
+	if ask := (missing + growStep - 1) / growStep * growStep; b.grow(ask) {
+		b.granted.Store(granted + ask)
+		return true
+	}
+	return false
 }
 
 // Give returns n booked bytes.

@@ -53,6 +53,32 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+func TestGrowingBudget(t *testing.T) {
+	room := int64(3 * growStep)
+	b := NewGrowingBudget(10*growStep, 100, func(n int64) bool {
+		if n > room {
+			return false
+		}
+		room -= n
+		return true
+	})
+	for _, n := range []int64{60, 40} {
+		if err := b.Take(n); err != nil || room != 3*growStep {
+			t.Errorf("within what is granted: %v", err)
+		}
+	}
+	if err := b.Take(growStep + 1); err != nil || room != growStep {
+		t.Errorf("growing: %v, %d left", err, room)
+	}
+	if err := b.Take(4 * growStep); !errors.Is(err, ErrBudget) || b.Used() != 100+growStep+1 {
+		t.Errorf("more than there is: %v, %d used", err, b.Used())
+	}
+	b.Give(growStep + 1)
+	if err := b.Take(growStep); err != nil || room != growStep {
+		t.Errorf("what was granted stays: %v, %d left", err, room)
+	}
+}
+
 func TestBudgetIsNeverOverdrawn(t *testing.T) {
 	b := NewBudget(50)
 	var wg sync.WaitGroup

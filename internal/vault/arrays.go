@@ -2,7 +2,9 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
 	"azulejo/array"
 	"azulejo/format"
@@ -143,23 +145,31 @@ type Selection struct {
 }
 
 // Read runs a read within the limits of one query and hands its result to use, whose columns are gone afterwards. Those of
-// labels come last. A read of labels alone has no cells.
+// labels come last. A read of labels alone has no cells. It waits in turn with others for memory; the error wraps
+// gate.ErrBusy when too many wait.
 func (a *Array) Read(ctx context.Context, r *query.Read, sel Selection, use func(*query.Result) error) error {
 	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {
 		return err
 	}
-	leave, err := a.vault.total.enter(ctx, a.reserve(r))
+	want := a.reserve(r)
+	pass, err := a.vault.enter(ctx, a.grant, want)
 	if err != nil {
-		return fmt.Errorf("waiting for memory: %w", err)
+		return err
 	}
-	defer leave()
-	r.Budget = pool.NewBudget(a.vault.limits.QueryBytes)
-	var lent []*pool.Buffer
 	defer func() {
+		if pass != nil {
+			pass.Leave()
+		}
+	}()
+	r.Budget = pool.NewGrowingBudget(a.vault.limits.QueryBytes, want, pass.Grow)
+	var lent []*pool.Buffer
+	giveBack := func() {
 		for _, b := range lent {
 			b.Release()
 		}
-	}()
+		lent = nil
+	}
+	defer func() { giveBack() }()
 	r.Alloc = func(n int) []byte {
 		b := pool.Get(n)
 		lent = append(lent, b)
@@ -169,14 +179,31 @@ func (a *Array) Read(ctx context.Context, r *query.Read, sel Selection, use func
 	if err != nil {
 		return err
 	}
-	result := &query.Result{}
-	if len(r.Fields)+len(r.Aggregates) > 0 {
-		if result, err = query.Run(ctx, a.arr, r); err != nil {
+	result, err := a.run(ctx, r)
+	if errors.Is(err, pool.ErrBudget) && pass.Refused() && len(columns) == 0 {
+		// Others held what was missing: wait until one query's whole share is free.
+		giveBack()
+		pass.Leave()
+		if pass, err = a.vault.enter(ctx, a.grant, a.vault.limits.QueryBytes); err != nil {
 			return err
 		}
+		r.Budget = pool.NewBudget(a.vault.limits.QueryBytes)
+		result, err = a.run(ctx, r)
 	}
+	if err != nil {
+		return err
+	}
+	pass.Computed()
 	result.Columns = append(result.Columns, columns...)
 	return use(result)
+}
+
+// run reads the cells of a read, if it wants any.
+func (a *Array) run(ctx context.Context, r *query.Read) (*query.Result, error) {
+	if len(r.Fields)+len(r.Aggregates) == 0 {
+		return &query.Result{}, nil
+	}
+	return query.Run(ctx, a.arr, r)
 }
 
 // selection applies what package query does not know to a read, and returns the labels of its region.
@@ -231,11 +258,28 @@ func (a *Array) narrow(c *schema.CurrentDomain) error {
 	return nil
 }
 
-// reserve says how much of the server's memory a read books: what its caller can take, within one query's limit.
+// reserve says how much of the server's memory a read books before it begins: what its caller can take, within one query's
+// limit; of a sparse array no more than all its cells, for clients offer the same large buffers whatever they read. What the
+// read turns out to need beyond that it asks for later.
 func (a *Array) reserve(r *query.Read) int64 {
+	cells := int64(math.MaxInt64)
+	if a.arr.Schema.Type == schema.Sparse {
+		cells = 0
+		for _, f := range a.arr.Fragments() {
+			cells += int64(min(f.Footer().NumCells(), 1<<40))
+		}
+	}
 	var sum int64
 	for _, w := range r.Fields {
-		for _, n := range []int64{w.DataCap, w.OffsetsCap, w.ValidityCap} {
+		width := int64(math.MaxInt64)
+		if f, ok := a.arr.Schema.Field(w.Name); ok && !f.Var() {
+			width = int64(f.CellSize())
+		}
+		for _, part := range []struct{ limit, width int64 }{{w.DataCap, width}, {w.OffsetsCap, 8}, {w.ValidityCap, 1}} {
+			n := part.limit
+			if cells < math.MaxInt64/part.width-1 && (n < 0 || n > (cells+1)*part.width) {
+				n = (cells + 1) * part.width
+			}
 			if n < 0 || n > a.vault.limits.QueryBytes || sum > a.vault.limits.QueryBytes {
 				return a.vault.limits.QueryBytes
 			}
@@ -243,6 +287,16 @@ func (a *Array) reserve(r *query.Read) int64 {
 		}
 	}
 	return min(sum, a.vault.limits.QueryBytes)
+}
+
+// Hold waits in turn with others until nBytes may be held, at most what one query may, and returns the function that gives
+// them back. The error wraps gate.ErrBusy when too many wait.
+func (a *Array) Hold(ctx context.Context, nBytes int64) (leave func(), err error) {
+	pass, err := a.vault.enter(ctx, a.grant, min(nBytes, a.vault.limits.QueryBytes))
+	if err != nil {
+		return nil, err
+	}
+	return pass.Leave, nil
 }
 
 // Estimate returns the sizes that a read would return of its fields; r gets the coordinates that labels stand for.

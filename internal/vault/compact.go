@@ -36,11 +36,11 @@ func (v *Vault) compact(ctx context.Context, p consolidate.Policy, a catalog.Ass
 	if p.Memory == 0 {
 		p.Memory = min(compactMemory, v.limits.QueryBytes)
 	}
-	leave, err := v.total.enter(ctx, p.Memory)
+	pass, err := v.gate.Enter(ctx, "", p.Memory)
 	if err != nil {
 		return consolidate.Done{}, err
 	}
-	defer leave()
+	defer pass.Leave()
 	asset, end := v.atWork.begin(ctx, a.ID)
 	defer end()
 	if _, err := v.catalog.Resolve(ctx, a.NamespaceID, a.ID); errors.Is(err, catalog.ErrNotFound) {

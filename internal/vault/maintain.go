@@ -16,11 +16,11 @@ import (
 // Consolidate merges what one mode says of an array. The grant is for writing.
 func (v *Vault) Consolidate(ctx context.Context, g access.Grant, a catalog.Asset, m consolidate.Mode, o consolidate.Options) error {
 	o.Memory = min(compactMemory, v.limits.QueryBytes)
-	leave, err := v.total.enter(ctx, o.Memory)
+	pass, err := v.enter(ctx, g, o.Memory)
 	if err != nil {
-		return fmt.Errorf("waiting for memory: %w", err)
+		return err
 	}
-	defer leave()
+	defer pass.Leave()
 	return v.maintain(ctx, g, access.ArrayWrite, a, func(ctx context.Context, uri string, key *filter.Key) error {
 		o.Key = key
 		return consolidate.Run(ctx, v.fs, uri, m, o)

@@ -63,11 +63,11 @@ func (a *Array) EndUpload(ctx context.Context, id string, n uint64) (written que
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
 		return query.Written{}, err
 	}
-	leave, err := a.vault.total.enter(ctx, min(uploadMemory, a.vault.limits.QueryBytes))
+	pass, err := a.vault.enter(ctx, a.grant, min(uploadMemory, a.vault.limits.QueryBytes))
 	if err != nil {
-		return query.Written{}, fmt.Errorf("waiting for memory: %w", err)
+		return query.Written{}, err
 	}
-	defer leave()
+	defer pass.Leave()
 	// Two requests that end one upload at a time, one of them a repetition, would write the same files.
 	err = a.vault.alone(ctx, a.vault.ending, id, func() (err error) {
 		written, err = upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Finish(ctx, a.arr, n)

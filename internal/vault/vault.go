@@ -17,6 +17,7 @@ import (
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
+	"azulejo/internal/gate"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -27,7 +28,7 @@ type Vault struct {
 	catalog *catalog.Catalog
 	cache   *array.Cache
 	limits  Limits
-	total   *gate
+	gate    *gate.Gate
 	// evolving has the URIs of the arrays whose schemas are being changed.
 	evolving *keyedLocks
 	// ending has the names of the uploads that are being ended.
@@ -45,11 +46,33 @@ type Limits struct {
 	QueryBytes, TotalBytes int64
 	// ReadLife is how long the snapshot of an incomplete read stays after its last request; 0 for DefaultReadLife.
 	ReadLife time.Duration
+	// Running is how many queries may compute at once, small and large ones counted by themselves; 0 means any number.
+	Running int
+	// Waiting is how many queries may wait, small and large ones counted by themselves; those of one user may be an eighth
+	// of them. 0 means any number.
+	Waiting int
 }
+
+// gate returns the limits of the way in.
+func (l Limits) gate() gate.Limits {
+	return gate.Limits{Bytes: l.TotalBytes, Running: l.Running, Waiting: l.Waiting, WaitingEach: (l.Waiting + 7) / 8}
+}
+
+// enter waits in turn until a query of the grant's subject may hold nBytes. The pass must be left.
+func (v *Vault) enter(ctx context.Context, g access.Grant, nBytes int64) (*gate.Pass, error) {
+	p, err := v.gate.Enter(ctx, g.Subject().UserID, nBytes)
+	if err != nil {
+		return nil, fmt.Errorf("waiting for memory: %w", err)
+	}
+	return p, nil
+}
+
+// Queue returns what the running queries hold and how many wait.
+func (v *Vault) Queue() gate.Counts { return v.gate.Counts() }
 
 // New returns the vault over a catalogue whose assets lie in fs.
 func New(fs vfs.FS, c *catalog.Catalog, l Limits) *Vault {
-	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, total: newGate(l.TotalBytes), evolving: newKeyedLocks(), ending: newKeyedLocks(),
+	return &Vault{fs: fs, catalog: c, cache: array.NewCache(l.CacheBytes), limits: l, gate: gate.New(l.gate()), evolving: newKeyedLocks(), ending: newKeyedLocks(),
 		atWork: &atWork{running: map[string]map[*running]bool{}}}
 }
 

@@ -27,6 +27,8 @@ type Class struct {
 	// Message is what the client reads. Nil means the error's own text, which
 	// then must hold nothing internal.
 	Message func(error) string
+	// RetryAfter is after how many seconds trying again may help; 0 says nothing.
+	RetryAfter int
 }
 
 var (
@@ -70,7 +72,7 @@ var classes = []Class{
 	{Err: catalog.ErrInvalid, Status: 400, Code: 4005},
 	{Err: catalog.ErrUnsupported, Status: 501, Code: 5012},
 	{Err: db.ErrText, Status: 400, Code: 4006, Message: fixed("a text in the request is not UTF-8 or has a zero byte")},
-	{Err: db.ErrUnavailable, Status: 503, Code: 5031, Message: fixed("the metadata database cannot be reached; nothing was changed: try again in a moment")},
+	{Err: db.ErrUnavailable, Status: 503, Code: 5031, RetryAfter: 2, Message: fixed("the metadata database cannot be reached; nothing was changed: try again in a moment")},
 	{Err: access.ErrNotBuilt, Status: 501, Code: 5011},
 	{Err: context.Canceled, Status: statusClientGone, Code: 4991, Message: fixed("the client went away")},
 	{Err: context.DeadlineExceeded, Status: 504, Code: 5041, Message: fixed("the call took too long")},
@@ -95,12 +97,12 @@ type errorBody struct {
 	RequestID string `json:"request_id"`
 }
 
-// classify finds status, code and message for an error. Of an unclassified
+// classify finds status, code and message for an error, and the seconds after which to try again, 0 for never. Of an unclassified
 // error the client learns nothing but the request id.
-func (s *Server) classify(err error, id string) (int, errorBody) {
+func (s *Server) classify(err error, id string) (status int, body errorBody, retryAfter int) {
 	var long *http.MaxBytesError
 	if errors.As(err, &long) {
-		return http.StatusRequestEntityTooLarge, errorBody{4131, fmt.Sprintf("the body is longer than the %d bytes allowed here", long.Limit), id}
+		return http.StatusRequestEntityTooLarge, errorBody{4131, fmt.Sprintf("the body is longer than the %d bytes allowed here", long.Limit), id}, 0
 	}
 	for _, c := range s.classes {
 		if !errors.Is(err, c.Err) {
@@ -112,20 +114,23 @@ func (s *Server) classify(err error, id string) (int, errorBody) {
 		} else {
 			message, _, _ = strings.Cut(err.Error(), "\n") // what was joined behind it is for the log
 		}
-		return c.Status, errorBody{c.Code, token.Redact(message), id}
+		return c.Status, errorBody{c.Code, token.Redact(message), id}, c.RetryAfter
 	}
-	return http.StatusInternalServerError, errorBody{5001, "internal error; the server's log has more under request id " + id, id}
+	return http.StatusInternalServerError, errorBody{5001, "internal error; the server's log has more under request id " + id, id}, 0
 }
 
 // reply is the one place where an error becomes a reply. It never sends
-// Retry-After or Location, and 503 only where nothing was changed and it can
-// succeed soon: clients repeat that, and follow the others.
+// Location, and 503 and Retry-After only where nothing was changed and it can
+// succeed soon: clients repeat that, and follow the other.
 // It returns the status it chose.
 func (s *Server) reply(w *recorder, r *Request, err error) int {
-	status, body := s.classify(err, r.ID)
+	status, body, again := s.classify(err, r.ID)
 	h := w.Header()
 	clear(h)
 	setHeaders(h, r)
+	if again > 0 {
+		h.Set("Retry-After", strconv.Itoa(again))
+	}
 	if r.Op != nil && r.Op.Fault != nil {
 		r.Op.Fault(w, r, Failure{status, body.Message, err})
 		s.logFailure(r, w.status, err)
