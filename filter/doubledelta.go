@@ -160,13 +160,19 @@ func (doubleDeltaBlock[T]) decompress(w *work, dst, src []byte) error {
 // unpackDoubleDeltas computes out[2:] from its first two values. words has all the bits that are needed, nBits is at
 // most 62.
 func unpackDoubleDeltas[T integer](out []T, words []byte, nBits int) {
+	done := unpackFast(out, words, nBits)
+	out = out[done:]
+	if len(out) <= 2 {
+		return
+	}
 	last := out[1]
 	delta := out[1] - out[0]
 	size := uint(nBits) + 1
 	signAt, mask := uint(nBits)&63, uint64(1)<<(uint(nBits)&63)-1
+	words = words[done*int(size)/64*8:]
 	word := binary.LittleEndian.Uint64(words)
 	words = words[8:]
-	left := uint(64)
+	left := 64 - uint(done)*size%64
 	rest := out[2:]
 	for i := range rest {
 		var code uint64

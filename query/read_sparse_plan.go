@@ -15,8 +15,12 @@ import (
 )
 
 // slabCells is the least number of cells that slabs are cut at: enough to be worth a task, few enough to be sorted in the
-// cache.
-const slabCells = 32 << 10
+// cache. Reads that need no sorting and have fewer than slabParts of these are cut smaller, so that all threads have something
+// to do till the end; it must not depend on how many there are, as a plan must come out the same when a read comes back.
+const (
+	slabCells = 32 << 10
+	slabParts = 16
+)
 
 // tileRef is a tile of a sparse fragment that may hold selected cells.
 type tileRef struct {
@@ -132,7 +136,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	stored := isStored(layout)
 	var slabs []*slab
 	if !ordered && !dedup {
-		slabs = streamSlabs(tiles, r.slabCells)
+		slabs = streamSlabs(tiles, r.streamCells(tiles))
 	} else {
 		slabs = sortSlabs(tiles, r.slabCells)
 	}
@@ -156,6 +160,21 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	}
 	p.slabs = append(p.slabs, slices.DeleteFunc(slabs, func(s *slab) bool { return len(s.tiles) == 0 })...)
 	return nil
+}
+
+// streamCells returns the size that slabs of tiles that need no sorting are cut at. Where requests cost much, fewer are better.
+func (r *reading) streamCells(tiles []*tileRef) int {
+	if r.fragments[tiles[0].frag].Far() {
+		return r.slabCells
+	}
+	cells := 0
+	for _, t := range tiles {
+		cells += t.cells
+	}
+	if cells <= 2*r.slabCells {
+		return r.slabCells
+	}
+	return min(r.slabCells, max(cells/slabParts, r.slabCells/4))
 }
 
 // isStored reports whether results of a layout may come in the order that a fragment's cells lie in.

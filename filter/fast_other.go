@@ -11,3 +11,5 @@ func shuffleFast([]byte, []byte, int, int) int { return 0 }
 func unshuffleBitsFast([]byte, []byte, int) bool { return false }
 
 func shuffleBitsFast([]byte, []byte, int) bool { return false }
+
+func unpackFast[T integer]([]T, []byte, int) int { return 0 }

@@ -2,6 +2,12 @@
 
 package filter
 
+import (
+	"golang.org/x/sys/cpu"
+
+	"azulejo/datatype"
+)
+
 // The loops of the shuffles in shuffle_amd64.s use only what every amd64 has. The Go loops beside them are the
 // reference, and do what is left over.
 
@@ -101,4 +107,26 @@ func shuffleBitsFast(dst, src []byte, width int) bool {
 		splitBits(&dst[b*n], &from[b*n], rows, rows)
 	}
 	return true
+}
+
+// sumDoubleDeltas sums up n double deltas of bits bits and a sign each, n at least 1 and bits from 1 to 62, to values of 8
+// bytes. last is the value before the first one, delta what that is more than the one before. The word behind the one that
+// a value begins in is read. It needs BMI2.
+//
+//go:noescape
+func sumDoubleDeltas(dst *uint64, words *byte, n, bits int, last, delta uint64)
+
+// unpackFast makes the first values behind the first two and returns how many; words has all that is needed for the others.
+func unpackFast[T integer](out []T, words []byte, nBits int) int {
+	v, ok := datatype.Alias[uint64](datatype.Bytes(out))
+	if !ok || widthOf[T]() != 8 || nBits < 1 || nBits > 62 || !cpu.X86.HasBMI2 {
+		return 0
+	}
+	// Those that begin before the last word.
+	n := min(len(v)-2, ((len(words)/8-1)*64+nBits)/(nBits+1))
+	if n <= 0 {
+		return 0
+	}
+	sumDoubleDeltas(&v[2], &words[0], n, nBits, v[1], v[1]-v[0])
+	return n
 }
