@@ -17,12 +17,13 @@ import (
 
 // commands is the command line: one field per subcommand.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Serve arrays; 'azulejo serve --help' lists the settings." passthrough:""`
-	Token   tokenCommand   `cmd:"" help:"Create, list and revoke API tokens of a data directory."`
-	User    userCommand    `cmd:"" help:"Add users to a data directory."`
-	Array   arrayCommand   `cmd:"" help:"Look at, check, consolidate, copy, move and remove arrays and groups of this machine and of object stores, without a server."`
-	Bench   benchCommand   `cmd:"" help:"Time one operation on a local array, for comparisons between engines."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve   serveCommand    `cmd:"" help:"Serve arrays; 'azulejo serve --help' lists the settings." passthrough:""`
+	Token   tokenCommand    `cmd:"" help:"Create, list and revoke API tokens of a data directory."`
+	User    userCommand     `cmd:"" help:"Add users to a data directory."`
+	DB      databaseCommand `cmd:"" name:"db" help:"Carry the metadata of a data directory to another database."`
+	Array   arrayCommand    `cmd:"" help:"Look at, check, consolidate, copy, move and remove arrays and groups of this machine and of object stores, without a server."`
+	Bench   benchCommand    `cmd:"" help:"Time one operation on a local array, for comparisons between engines."`
+	Version versionCommand  `cmd:"" help:"Print the version."`
 }
 
 type versionCommand struct{}
