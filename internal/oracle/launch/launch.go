@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -117,6 +118,8 @@ type Options struct {
 	Data string
 	// Allowed is passed as --allow-path; empty = a new directory of the test.
 	Allowed string
+	// Listen is the address to serve on; empty = a free port on loopback.
+	Listen string
 	// Args are added to the command line, Env to the environment.
 	Args, Env []string
 }
@@ -135,8 +138,11 @@ func Start(t testing.TB, o Options) *Server {
 	if o.Allowed == "" {
 		o.Allowed = t.TempDir()
 	}
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
 	s := &Server{Data: o.Data, Allowed: o.Allowed, log: &logBuffer{}, done: make(chan struct{})}
-	args := append([]string{"serve", "--data", o.Data, "--listen", "127.0.0.1:0", "--allow-path", o.Allowed}, o.Args...)
+	args := append([]string{"serve", "--data", o.Data, "--listen", o.Listen, "--allow-path", o.Allowed}, o.Args...)
 	p := pyenv.Program{Path: binary, Args: args, Env: append([]string{"AZULEJO_ADMIN_PASSWORD=" + Password}, o.Env...)}
 	// The test's own context ends before its cleanups run, and Stop is one of them.
 	s.cmd = p.Command(context.WithoutCancel(t.Context()))
@@ -229,6 +235,21 @@ func (s *Server) Alive() bool {
 	default:
 		return true
 	}
+}
+
+// PeakMemory returns the greatest resident size that the running process had, in bytes, as the kernel counts it.
+func (s *Server) PeakMemory() (int64, error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if text, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kibibytes, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 10, 64)
+			return kibibytes << 10, err
+		}
+	}
+	return 0, errors.New("the kernel tells no greatest resident size")
 }
 
 // Log returns what the server has written to its standard error so far.
