@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"azulejo/internal/account"
+	"azulejo/internal/activity"
 	"azulejo/internal/api"
 	"azulejo/internal/catalog"
 	"azulejo/internal/config"
@@ -123,6 +124,7 @@ type server struct {
 	log      *slog.Logger
 	store    *store
 	vault    *vault.Vault
+	uses     *activity.Uses
 	web      *web.Server
 	// compacted counts what the upkeep does.
 	compacted *web.CompactMetrics
@@ -202,7 +204,8 @@ func (s *server) wire(ctx context.Context) error {
 	if err := s.vault.Recover(ctx); err != nil {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
 	}
-	operations := api.New(api.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Key: key,
+	s.uses = activity.NewUses(s.store.db)
+	operations := api.New(api.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
 		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
 	if err != nil {
@@ -215,7 +218,8 @@ func (s *server) wire(ctx context.Context) error {
 	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
 	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
-		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: api.Classes(), ErrorPage: pages.ErrorPage}
+		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: api.Classes(), ErrorPage: pages.ErrorPage,
+		Done: operations.Done}
 	if s.store.db.Shared() {
 		options.Context = s.store.db.Once
 	}
@@ -286,6 +290,9 @@ func (s *server) listen(ctx context.Context) error {
 	var housekeeping sync.WaitGroup
 	housekeeping.Go(func() {
 		s.store.tokens.Run(background, func(err error) { s.log.Error("token housekeeping", "error", err) })
+	})
+	housekeeping.Go(func() {
+		s.uses.Run(background, func(err error) { s.log.Error("activity", "error", err) })
 	})
 	if s.store.db.Shared() {
 		turns := time.NewTicker(recoverEvery)

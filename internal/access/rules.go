@@ -66,6 +66,7 @@ const (
 	OrganizationDelete
 	SignUp             // ask for an account
 	FavoritesRead      // the caller's favourites
+	FavoriteRead       // is an asset one of them
 	FavoriteWrite      // make an asset one, or no longer
 	InvitationsRead    // sent to the caller, or by the caller
 	InvitationAnswer   // accept or take back
@@ -164,6 +165,7 @@ var rules = [actions]rule{
 
 	SignUp:           {name: "user:sign-up", open: true},
 	FavoritesRead:    {name: "favorites:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
+	FavoriteRead:     {name: "favorites:read", scopes: []Scope{ScopeUserRead}, on: inAssets, see: anyRight, do: anyRight},
 	FavoriteWrite:    {name: "favorites:write", scopes: []Scope{ScopeUserWrite}, on: inAssets, see: anyRight, do: anyRight},
 	InvitationsRead:  {name: "invitations:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
 	InvitationAnswer: {name: "invitations:answer", scopes: []Scope{ScopeUserWrite}, on: onSelf, see: beSelf, do: beSelf},

@@ -17,6 +17,7 @@ import (
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/gate"
 	"azulejo/internal/pool"
@@ -37,6 +38,7 @@ type API struct {
 	tokens   *token.Tokens
 	catalog  *catalog.Catalog
 	vault    *vault.Vault
+	uses     *activity.Uses
 	key      []byte
 	limits   Limits
 }
@@ -55,20 +57,22 @@ type Parts struct {
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
 	Vault    *vault.Vault
+	Uses     *activity.Uses
 	Key      []byte
 	Limits   Limits
 }
 
 // New returns the operations over their parts.
 func New(p Parts) *API {
-	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, key: p.Key, limits: p.Limits}
+	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits}
 }
 
 // Operations returns the table: every operation that is served.
 func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
-		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(), a.laterOps()} {
+		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
+		a.activityOps(), a.favoriteOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops

@@ -72,7 +72,8 @@ func (a *API) createArray(r *web.Request, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.vault.CreateArray(r.Context(), r.Grant, n, s)
+	made, err := a.vault.CreateArray(r.Context(), r.Grant, n, s)
+	r.Found = made
 	return nil, err
 }
 

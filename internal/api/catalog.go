@@ -51,6 +51,7 @@ type arrayInfo struct {
 	AllowedActions  []string          `json:"allowed_actions"`
 	PublicShare     bool              `json:"public_share"`
 	ShareCount      int               `json:"share_count"`
+	IsFavorite      bool              `json:"is_favorite"`
 	CreatedAt       time.Time         `json:"created_at"`
 	CreatedBy       string            `json:"created_by"`
 }
@@ -345,6 +346,7 @@ func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	r.Found = made
 	return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, made))
 }
 

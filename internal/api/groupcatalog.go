@@ -386,6 +386,7 @@ func (a *API) registerGroup(w http.ResponseWriter, r *web.Request) error {
 }
 
 func (a *API) answerGroup(w http.ResponseWriter, r *web.Request, made catalog.Asset, parent string) error {
+	r.Found = made
 	if parent != "" {
 		if err := a.addTo(r, parent, made); err != nil {
 			return err

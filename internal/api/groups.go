@@ -113,7 +113,8 @@ func (a *API) createGroup(r *web.Request, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = a.vault.CreateGroup(r.Context(), r.Grant, n)
+	made, err := a.vault.CreateGroup(r.Context(), r.Grant, n)
+	r.Found = made
 	return nil, err
 }
 

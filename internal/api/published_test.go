@@ -11,7 +11,7 @@ import (
 )
 
 // missing says how many published operations have no row yet; it only goes down.
-const missing = 81
+const missing = 54
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 

@@ -28,6 +28,10 @@ type Filter struct {
 	ExcludeTags      []string
 	FileTypes        []string // any of them
 	ExcludeFileTypes []string
+	// FavoriteOf is a user by UUID, whose favourites alone are listed.
+	FavoriteOf string
+	// VisibleTo are namespaces by UUID: only assets that are of one of them, or shared to one, are listed.
+	VisibleTo []string
 	// Parent is the UUID of a group; only its members are listed.
 	Parent string
 	// Roots lists no member of any group.
@@ -186,12 +190,15 @@ const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights
 
 func (f Filter) query() (listQuery, error) {
 	var q listQuery
-	if len(f.Namespaces) == 0 && len(f.SharedTo) == 0 {
+	if len(f.Namespaces) == 0 && len(f.SharedTo) == 0 && len(f.VisibleTo) == 0 {
 		return q, errors.New("assets: a list of everything was asked for")
 	}
-	sharedTo := f.SharedTo
+	sharedTo, orOf := f.SharedTo, f.Namespaces
 	if f.OrSharedTo != "" {
 		sharedTo = []string{f.OrSharedTo}
+	}
+	if len(f.VisibleTo) > 0 {
+		sharedTo, orOf = f.VisibleTo, f.VisibleTo
 	}
 	shared := ""
 	if len(sharedTo) > 0 {
@@ -208,9 +215,9 @@ func (f Filter) query() (listQuery, error) {
 	}
 	q.add("a.state = 'live'")
 	switch {
-	case f.OrSharedTo != "":
+	case f.OrSharedTo != "", len(f.VisibleTo) > 0:
 		q.either(func() {
-			q.in("a.namespace_id", "IN", f.Namespaces)
+			q.in("a.namespace_id", "IN", orOf)
 			q.add(shared)
 		})
 	default:
@@ -237,6 +244,9 @@ func (f Filter) query() (listQuery, error) {
 	}
 	q.in("a.file_type", "IN", f.FileTypes)
 	q.in("a.file_type", "NOT IN", f.ExcludeFileTypes)
+	if f.FavoriteOf != "" {
+		q.add("a.id IN (SELECT asset_id FROM favorites WHERE user_id = ?)", f.FavoriteOf)
+	}
 	if f.Parent != "" {
 		q.add("a.id IN (SELECT asset_id FROM group_members WHERE group_id = ?)", f.Parent)
 	}

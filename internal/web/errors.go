@@ -12,6 +12,7 @@ import (
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
 	"azulejo/internal/token"
@@ -55,6 +56,7 @@ var classes = []Class{
 	{Err: access.ErrNotFound, Status: 404, Code: 4042},
 	{Err: catalog.ErrNotFound, Status: 404, Code: 4042},
 	{Err: account.ErrNotFound, Status: 404, Code: 4042},
+	{Err: activity.ErrNotFound, Status: 404, Code: 4045},
 	{Err: account.ErrNoMember, Status: 404, Code: 4044},
 	{Err: token.ErrNotFound, Status: 404, Code: 4043},
 	{Err: errMethod, Status: 405, Code: 4051},

@@ -43,8 +43,10 @@ type Request struct {
 	Found, Decoded any
 
 	params []param
-	origin activity.Origin
-	query  url.Values
+	// received counts the body as it comes.
+	received *countedBody
+	origin   activity.Origin
+	query    url.Values
 	// codings are how replies to it may be compressed, nil for not at all.
 	codings codings
 }
@@ -200,3 +202,15 @@ func (w *recorder) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// countedBody counts what is read of a body.
+type countedBody struct {
+	io.ReadCloser
+	n int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	return n, err
+}

@@ -161,7 +161,8 @@ func (s *Server) limitBody(w *recorder, r *Request) error {
 	if s.Pace.Rate > 0 && r.ContentLength != 0 {
 		r.Body = &pacedBody{ReadCloser: r.Body, pace: s.Pace, control: w.control}
 	}
-	r.Body = http.MaxBytesReader(w.ResponseWriter, r.Body, limit)
+	r.received = &countedBody{ReadCloser: r.Body}
+	r.Body = http.MaxBytesReader(w.ResponseWriter, r.received, limit)
 	coding := strings.Join(r.Header.Values("Content-Encoding"), ",")
 	if coding == "" || r.Op.RawBody {
 		return nil
@@ -242,6 +243,9 @@ func (s *Server) finish(w *recorder, r *Request, start time.Time) {
 	id := "none"
 	if r.Op != nil {
 		id = r.Op.ID
+	}
+	if s.Done != nil && r.Op != nil && w.status < 400 && !aborted && failure == nil && r.received != nil {
+		s.Done(r, w.bytes, r.received.n)
 	}
 	s.Metrics.end(id, r.Method, w.status, w.bytes, took)
 	s.Log.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelInfo, "request", slog.String("request", r.ID), slog.String("method", r.Method),

@@ -114,6 +114,8 @@ type Options struct {
 	// Context, if not nil, makes the context of each request from the
 	// connection's.
 	Context func(context.Context) context.Context
+	// Done, if not nil, is told of every call of an operation that was done, with the bytes of the reply and of the request.
+	Done func(r *Request, sent, received int64)
 	// Classes are error classes of packages this one does not know, such as the
 	// array engine's. They are looked at before web's own.
 	Classes []Class

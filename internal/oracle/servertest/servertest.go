@@ -10,6 +10,7 @@ import (
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
 	"azulejo/internal/oracle/dbtest"
@@ -24,6 +25,7 @@ type Parts struct {
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
 	Vault    *vault.Vault
+	Uses     *activity.Uses
 	// Dir is the data directory, Allowed one that ann may use as well.
 	Dir, Allowed string
 	// Ann is a user, Full and Other are tokens of ann and of bob with every scope.
@@ -52,6 +54,7 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	p.Tokens = token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
 	p.Catalog, err = catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
 	Must(t, err)
+	p.Uses = activity.NewUses(d)
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
 	for _, name := range []string{"ann", "bob"} {
 		u, err := p.Accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
