@@ -13,8 +13,9 @@ mkdir "$tmp/src"
 awk '{ print } /^@0x/ { print "using Go = import \"/go.capnp\";\n$Go.package(\"capnp\");\n$Go.import(\"azulejo/internal/wire/capnp\");" }' \
 	capnp/rest.capnp >"$tmp/src/rest.capnp"
 # No String methods: printing a message must not print the token inside it.
+# The schema comes along, for package capjson.
 capnp compile -I "$module/std" --src-prefix="$tmp/src" -o- "$tmp/src/rest.capnp" >"$tmp/request"
-(cd "$tmp" && ./capnpc-go -structstrings=false -promises=false -schemas=false <"$tmp/request")
+(cd "$tmp" && ./capnpc-go -structstrings=false -promises=false <"$tmp/request")
 sum=$(sha256sum capnp/rest.capnp | cut -d' ' -f1)
 {
 	cat "$tmp/rest.capnp.go"
