@@ -7,7 +7,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
 
 	"azulejo/array"
@@ -195,10 +195,13 @@ func send(w http.ResponseWriter, r *web.Request, reply *wire.Reply) error {
 // reply at all is 204.
 type answer func(r *web.Request, body []byte) (reply []byte, err error)
 
+// form says which messages an operation takes and answers, for clients that want them as JSON.
+type form struct{ request, reply wire.Kind }
+
 // messages is the handler of an answer.
-func (a *API) messages(do answer) web.Handler {
+func (a *API) messages(f form, do answer) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
-		body, err := a.message(r)
+		body, err := a.message(r, f.request)
 		if err != nil {
 			return err
 		}
@@ -210,20 +213,44 @@ func (a *API) messages(do answer) web.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		return sendMessage(w, r, reply)
+		if !wantsJSON(r) {
+			return sendMessage(w, r, reply)
+		}
+		text, err := wire.ToJSON(reply, f.reply)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/json")
+		return web.Send(w, r, http.StatusOK, web.Bytes(text))
 	}
 }
 
-// message reads a request body that is one message.
-func (a *API) message(r *web.Request) ([]byte, error) {
-	if r.ContentLength != 0 && r.Header.Get("Content-Type") == "application/json" && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "") {
-		return nil, fmt.Errorf("%w: send rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
-	}
+// wantsJSON tells whether a client sends its messages as JSON, and wants the replies so: the type of what it sends is all that it says,
+// of requests without a body too. Clients of the cloud's API say the same with every GET, so there it counts for libtiledb only.
+func wantsJSON(r *web.Request) bool {
+	return isJSON(r) && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "")
+}
+
+// message reads a request body that is one message, of the given kind if it comes as JSON.
+func (a *API) message(r *web.Request, kind wire.Kind) ([]byte, error) {
 	// Memory is taken by what the request says only as far as that is little.
 	body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), usualMessage)+bytes.MinRead))
-	_, err := body.ReadFrom(r.Body)
-	return body.Bytes(), err
+	if !wantsJSON(r) {
+		_, err := body.ReadFrom(r.Body)
+		return body.Bytes(), err
+	}
+	n, err := body.ReadFrom(io.LimitReader(r.Body, maxJSON+1))
+	switch {
+	case err != nil || n == 0 || kind == wire.NoMessage:
+		return nil, err
+	case n > maxJSON:
+		return nil, &wire.Error{Err: wire.ErrTooLarge}
+	}
+	return wire.FromJSON(body.Bytes(), kind)
 }
+
+// maxJSON bounds a message that comes as JSON, in bytes.
+const maxJSON = 16 << 20
 
 // usualMessage is a size in bytes that few messages pass.
 const usualMessage = 64 << 10

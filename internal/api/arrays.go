@@ -20,25 +20,25 @@ const onArray = "/arrays/{namespace}/{array}"
 
 // arrayOps are the rows of arrays as libtiledb uses them (spec page rest-wire.md, section 3).
 func (a *API) arrayOps() []web.Operation {
-	row := func(id, method, path string, action access.Action, do answer) web.Operation {
-		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: a.messages(do), MaxBody: a.limits.MessageBytes}
+	row := func(id, method, path string, action access.Action, do answer, request, reply wire.Kind) web.Operation {
+		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: a.messages(form{request, reply}, do), MaxBody: a.limits.MessageBytes}
 	}
-	open := row("openArray", http.MethodPost, "/v2"+onArray, access.ArrayRead, a.openArray)
+	open := row("openArray", http.MethodPost, "/v2"+onArray, access.ArrayRead, a.openArray, wire.NoMessage, wire.ArrayMessage)
 	open.Also, open.Refine = []access.Action{access.ArrayWrite, access.ArrayDelete}, a.openAction
-	create := row("createArray", http.MethodPost, "/v1"+onArray, access.ArrayCreate, a.createArray)
+	create := row("createArray", http.MethodPost, "/v1"+onArray, access.ArrayCreate, a.createArray, wire.SchemaMessage, wire.NoMessage)
 	create.Find = a.findNamespace
 	return []web.Operation{
 		create, open,
-		row("getArray", http.MethodGet, "/v1"+onArray, access.ArraySchema, a.getSchema),
-		row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, a.deleteArray),
-		row("loadArraySchema", http.MethodPost, "/v1"+onArray+"/schema", access.ArraySchema, a.loadSchema),
-		row("evolveArray", http.MethodPost, "/v1"+onArray+"/evolve", access.ArrayWrite, a.evolve),
-		row("loadEnumerations", http.MethodPost, "/v1"+onArray+"/enumerations", access.ArrayRead, a.enumerations),
-		row("getArrayMetadata", http.MethodGet, "/v1"+onArray+"/array_metadata", access.ArrayRead, a.getMetadata),
-		row("putArrayMetadata", http.MethodPost, "/v1"+onArray+"/array_metadata", access.ArrayWrite, a.putMetadata),
-		row("getNonEmptyDomainV1", http.MethodGet, "/v1"+onArray+"/non_empty_domain", access.ArrayRead, a.nonEmptyDomain),
-		row("getNonEmptyDomainV2", http.MethodGet, "/v2"+onArray+"/non_empty_domain", access.ArrayRead, a.nonEmptyDomain),
-		row("fragmentInfo", http.MethodPost, "/v1"+onArray+"/fragment_info", access.ArrayRead, a.fragmentInfo),
+		row("getArray", http.MethodGet, "/v1"+onArray, access.ArraySchema, a.getSchema, wire.NoMessage, wire.SchemaMessage),
+		row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, a.deleteArray, wire.NoMessage, wire.NoMessage),
+		row("loadArraySchema", http.MethodPost, "/v1"+onArray+"/schema", access.ArraySchema, a.loadSchema, wire.LoadSchemaMessage, wire.SchemasMessage),
+		row("evolveArray", http.MethodPost, "/v1"+onArray+"/evolve", access.ArrayWrite, a.evolve, wire.EvolutionMessage, wire.NoMessage),
+		row("loadEnumerations", http.MethodPost, "/v1"+onArray+"/enumerations", access.ArrayRead, a.enumerations, wire.NamesMessage, wire.EnumerationsMessage),
+		row("getArrayMetadata", http.MethodGet, "/v1"+onArray+"/array_metadata", access.ArrayRead, a.getMetadata, wire.NoMessage, wire.MetadataMessage),
+		row("putArrayMetadata", http.MethodPost, "/v1"+onArray+"/array_metadata", access.ArrayWrite, a.putMetadata, wire.MetadataMessage, wire.NoMessage),
+		row("getNonEmptyDomainV1", http.MethodGet, "/v1"+onArray+"/non_empty_domain", access.ArrayRead, a.nonEmptyDomain, wire.NoMessage, wire.DomainMessage),
+		row("getNonEmptyDomainV2", http.MethodGet, "/v2"+onArray+"/non_empty_domain", access.ArrayRead, a.nonEmptyDomain, wire.NoMessage, wire.DomainMessage),
+		row("fragmentInfo", http.MethodPost, "/v1"+onArray+"/fragment_info", access.ArrayRead, a.fragmentInfo, wire.InfoMessage, wire.FragmentsMessage),
 	}
 }
 
@@ -98,7 +98,7 @@ var openActions = map[wire.QueryType]access.Action{
 
 // openAction decodes the body of an open, which says what the array is opened for.
 func (a *API) openAction(r *web.Request) (access.Action, error) {
-	body, err := a.message(r)
+	body, err := a.message(r, wire.OpenMessage)
 	if err != nil {
 		return access.NoAction, err
 	}

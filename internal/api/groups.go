@@ -21,27 +21,27 @@ const onGroup = "/v2/groups/{namespace}/{group}"
 
 // groupOps are the rows of groups as libtiledb uses them (spec page rest-wire.md, sections 3 and 10).
 func (a *API) groupOps() []web.Operation {
-	row := func(id, method, path string, action access.Action, do answer) web.Operation {
-		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findGroup, Handle: a.messages(do)}
+	row := func(id, method, path string, action access.Action, do answer, request, reply wire.Kind) web.Operation {
+		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findGroup, Handle: a.messages(form{request, reply}, do)}
 	}
-	exists := row("groupExists", http.MethodOptions, onGroup, access.GroupFind, nil)
+	exists := row("groupExists", http.MethodOptions, onGroup, access.GroupFind, nil, wire.NoMessage, wire.NoMessage)
 	exists.Handle = groupExists
-	create := row("createGroup", http.MethodPost, "/v2/groups/{namespace}", access.GroupCreate, a.createGroup)
+	create := row("createGroup", http.MethodPost, "/v2/groups/{namespace}", access.GroupCreate, a.createGroup, wire.GroupCreateMessage, wire.NoMessage)
 	create.Find, create.Handle = a.findNamespace, a.cloudOr("group_details", a.makeGroup, create.Handle)
-	update := row("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup)
+	update := row("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup, wire.GroupUpdateMessage, wire.NoMessage)
 	update.Handle = a.cloudOr("group_changes", a.changeGroup, update.Handle)
 	return []web.Operation{
 		create, exists,
-		row("openGroup", http.MethodPost, onGroup, access.GroupRead, a.openGroup),
+		row("openGroup", http.MethodPost, onGroup, access.GroupRead, a.openGroup, wire.GroupMessage, wire.MembersMessage),
 		update,
-		row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, a.deleteGroup),
-		row("getGroupMetadata", http.MethodPost, onGroup+"/metadata", access.GroupRead, a.getGroupMetadata),
-		row("putGroupMetadata", http.MethodPut, onGroup+"/metadata", access.GroupWrite, a.putGroupMetadata),
+		row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, a.deleteGroup, wire.NoMessage, wire.NoMessage),
+		row("getGroupMetadata", http.MethodPost, onGroup+"/metadata", access.GroupRead, a.getGroupMetadata, wire.GroupMetaMessage, wire.MetadataMessage),
+		row("putGroupMetadata", http.MethodPut, onGroup+"/metadata", access.GroupWrite, a.putGroupMetadata, wire.GroupMetaMessage, wire.NoMessage),
 	}
 }
 
 // cloudOr is the handler of an address at which both tiledb-cloud and libtiledb speak, each with bodies of its own. A JSON
-// object with the member that only tiledb-cloud's have is for cloud, everything else for engine.
+// object with the named member and without libtiledb's configuration is for cloud, everything else for engine.
 func (a *API) cloudOr(member string, cloud func(http.ResponseWriter, *web.Request, []byte) error, engine web.Handler) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
 		if !isJSON(r) {
@@ -52,10 +52,10 @@ func (a *API) cloudOr(member string, cloud func(http.ResponseWriter, *web.Reques
 			return err
 		}
 		var members map[string]json.RawMessage
-		if err := web.ParseJSON(body, &members); err != nil {
+		if err := web.ParseJSON(bytes.TrimSuffix(body, []byte{0}), &members); err != nil {
 			return err
 		}
-		if members[member] != nil {
+		if members[member] != nil && members["config"] == nil {
 			return cloud(w, r, body)
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))

@@ -14,16 +14,16 @@ import (
 
 // maintenanceOps are the rows of what keeps arrays in shape (spec page rest-wire.md, section 3).
 func (a *API) maintenanceOps() []web.Operation {
-	row := func(id, path string, action access.Action, do answer) web.Operation {
+	row := func(id, path string, action access.Action, do answer, request, reply wire.Kind) web.Operation {
 		return web.Operation{ID: id, Method: http.MethodPost, Path: "/v1" + onArray + path, Action: action, Find: a.findArray,
-			Handle: a.messages(do), MaxBody: a.limits.MessageBytes}
+			Handle: a.messages(form{request, reply}, do), MaxBody: a.limits.MessageBytes}
 	}
 	return []web.Operation{
-		row("consolidateArray", "/consolidate", access.ArrayWrite, a.consolidate),
-		row("consolidationPlan", "/consolidate/plan", access.ArrayRead, a.consolidationPlan),
-		row("vacuumArray", "/vacuum", access.ArrayWrite, a.vacuum),
-		row("deleteFragments", "/delete_fragments", access.ArrayDelete, a.deleteFragments),
-		row("deleteFragmentsList", "/delete_fragments_list", access.ArrayDelete, a.deleteFragmentsList),
+		row("consolidateArray", "/consolidate", access.ArrayWrite, a.consolidate, wire.ConsolidateMessage, wire.NoMessage),
+		row("consolidationPlan", "/consolidate/plan", access.ArrayRead, a.consolidationPlan, wire.PlanSizeMessage, wire.PlanMessage),
+		row("vacuumArray", "/vacuum", access.ArrayWrite, a.vacuum, wire.VacuumMessage, wire.NoMessage),
+		row("deleteFragments", "/delete_fragments", access.ArrayDelete, a.deleteFragments, wire.DeleteTimesMessage, wire.NoMessage),
+		row("deleteFragmentsList", "/delete_fragments_list", access.ArrayDelete, a.deleteFragmentsList, wire.DeleteListMessage, wire.NoMessage),
 	}
 }
 

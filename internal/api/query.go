@@ -28,11 +28,11 @@ func (a *API) queryOps() []web.Operation {
 		path := v.version + "/arrays/{namespace}/{array}/query/"
 		id := func(name string) string { return name + v.version[1:] }
 		ops = append(ops,
-			a.query(id("submitQuery"), path+"submit", a.submit(v.submit, false)),
-			a.query(id("finalizeQuery"), path+"finalize", a.finalize),
-			a.query(id("submitAndFinalizeQuery"), path+"submit_and_finalize", a.submit(v.submit, true)),
-			a.query(id("estimateResultSizes"), path+"est_result_sizes", a.estimate),
-			a.query(id("queryPlan"), path+"plan", a.messages(a.queryPlan)),
+			a.query(id("submitQuery"), path+"submit", withCells(a.submit(v.submit, false))),
+			a.query(id("finalizeQuery"), path+"finalize", withCells(a.finalize)),
+			a.query(id("submitAndFinalizeQuery"), path+"submit_and_finalize", withCells(a.submit(v.submit, true))),
+			a.query(id("estimateResultSizes"), path+"est_result_sizes", withCells(a.estimate)),
+			a.query(id("queryPlan"), path+"plan", a.messages(form{wire.PlanQueryMessage, wire.QueryPlanMessage}, a.queryPlan)),
 		)
 	}
 	return ops
@@ -42,6 +42,16 @@ func (a *API) queryOps() []web.Operation {
 func (a *API) query(id, path string, handle web.Handler) web.Operation {
 	return web.Operation{ID: id, Method: http.MethodPost, Path: path, Action: access.ArrayRead, Also: []access.Action{access.ArrayWrite},
 		Refine: queryAction, Find: a.findArray, Handle: handle, MaxBody: a.limits.MessageBytes}
+}
+
+// withCells refuses queries whose message is JSON: cells follow it, and for both together there is no form.
+func withCells(handle web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		if isJSON(r) {
+			return fmt.Errorf("%w: cells have no form in JSON; send queries with rest.server_serialization_format=CAPNP, the clients' default", errMediaType)
+		}
+		return handle(w, r)
+	}
 }
 
 // queryActions are the values of the parameter "type" of a query and the action each one is.

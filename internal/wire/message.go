@@ -2,9 +2,14 @@ package wire
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 
 	capnplib "capnproto.org/go/capnp/v3"
+
+	"azulejo/internal/wire/capjson"
+	"azulejo/internal/wire/capnp"
 )
 
 // Limits of the framing. The first two are those of libtiledb's own reader.
@@ -130,3 +135,49 @@ func openWhole(b []byte) (capnplib.Struct, error) {
 	root, _, err := openMessage(b)
 	return root, err
 }
+
+// Kind is a message that can also come and go as JSON.
+type Kind uint64
+
+// The kinds of messages. Queries are none of them: their cells follow the message, for which JSON has no form, and no client sends them so.
+const (
+	NoMessage           Kind = 0
+	ArrayMessage        Kind = capnp.Array_TypeID
+	OpenMessage         Kind = capnp.ArrayOpen_TypeID
+	SchemaMessage       Kind = capnp.ArraySchema_TypeID
+	LoadSchemaMessage   Kind = capnp.LoadArraySchemaRequest_TypeID
+	SchemasMessage      Kind = capnp.LoadArraySchemaResponse_TypeID
+	EvolutionMessage    Kind = capnp.ArraySchemaEvolution_TypeID
+	NamesMessage        Kind = capnp.LoadEnumerationsRequest_TypeID
+	EnumerationsMessage Kind = capnp.LoadEnumerationsResponse_TypeID
+	MetadataMessage     Kind = capnp.ArrayMetadata_TypeID
+	DomainMessage       Kind = capnp.NonEmptyDomainList_TypeID
+	InfoMessage         Kind = capnp.FragmentInfoRequest_TypeID
+	FragmentsMessage    Kind = capnp.FragmentInfo_TypeID
+	ConsolidateMessage  Kind = capnp.ArrayConsolidationRequest_TypeID
+	PlanSizeMessage     Kind = capnp.ConsolidationPlanRequest_TypeID
+	PlanMessage         Kind = capnp.ConsolidationPlanResponse_TypeID
+	VacuumMessage       Kind = capnp.ArrayVacuumRequest_TypeID
+	DeleteTimesMessage  Kind = capnp.ArrayDeleteFragmentsTimestampsRequest_TypeID
+	DeleteListMessage   Kind = capnp.ArrayDeleteFragmentsListRequest_TypeID
+	PlanQueryMessage    Kind = capnp.QueryPlanRequest_TypeID
+	QueryPlanMessage    Kind = capnp.QueryPlanResponse_TypeID
+	GroupCreateMessage  Kind = capnp.GroupCreate_TypeID
+	GroupMessage        Kind = capnp.Group_TypeID
+	MembersMessage      Kind = capnp.Group_GroupDetails_TypeID
+	GroupUpdateMessage  Kind = capnp.GroupUpdate_TypeID
+	GroupMetaMessage    Kind = capnp.GroupMetadata_TypeID
+)
+
+// FromJSON returns the message whose JSON form is body, for the Decode functions. Errors wrap ErrMalformed.
+func FromJSON(body []byte, k Kind) ([]byte, error) {
+	message, err := capjson.Decode(body, uint64(k))
+	var fault *capjson.Error
+	if errors.As(err, &fault) {
+		return nil, &Error{Field: fault.Field, Err: fmt.Errorf("%w: %w", ErrMalformed, fault.Err)}
+	}
+	return message, err
+}
+
+// ToJSON returns the JSON form of a message that an Encode function made.
+func ToJSON(message []byte, k Kind) ([]byte, error) { return capjson.Encode(message, uint64(k)) }

@@ -12,6 +12,7 @@ func TestClientPrograms(t *testing.T) {
 	t.Run("maintenance", func(t *testing.T) { s.Script(t, "testdata/maintenance.py", 3*time.Minute) })
 	t.Run("groups", func(t *testing.T) { s.Script(t, "testdata/groups.py", 3*time.Minute) })
 	t.Run("routes", func(t *testing.T) { s.Script(t, "testdata/routes.py", 3*time.Minute) })
+	t.Run("json", func(t *testing.T) { s.Script(t, "testdata/jsonform.py", 3*time.Minute) })
 	t.Run("writes", func(t *testing.T) { s.Script(t, "testdata/writes.py", 3*time.Minute) })
 }
 

@@ -138,6 +138,9 @@ func TestValues(t *testing.T) {
 	} {
 		round(t, c.body, capnp.DomainArray_TypeID, c.want)
 	}
+	round(t, `{"group_changes":{"members_to_add":[{"name":"a"}],"members_to_remove":["b"]}}`, capnp.GroupUpdate_TypeID,
+		`{"groupUpdate":{"membersToRemove":["b"],"membersToAdd":[{"relative":false,"name":"a"}]}}`)
+	round(t, `{"group_details":{"uri":"a"}}`, capnp.GroupCreate_TypeID, `{"groupDetails":{"uri":"a"}}`)
 	round(t, `{"type":"X","data":{"int8":1,"float64":0.5}}`, capnp.Filter_TypeID, `{"type":"X","data":{"float64":0.5}}`)
 }
 

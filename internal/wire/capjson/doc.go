@@ -9,7 +9,7 @@
 // a group are objects of their own. A list is an array, bytes are an array of numbers, a number of 64 bits is a text, and so are the
 // floating-point values NaN, Infinity and -Infinity. Texts keep their bytes, also where they are not UTF-8.
 //
-// What is read may have more: names that the schema does not know are passed over, null is a field left out, a number may be given
+// What is read may have more: some fields have a second name (otherNames), names that the schema does not know are passed over, null is a field left out, a number may be given
 // as a text, and one zero byte may follow the end, as the clients send it.
 //
 // # Bytes from strangers

@@ -68,6 +68,13 @@ type loader struct {
 	err        error
 }
 
+// otherNames are what libtiledb calls some fields of requests about groups in JSON, as the cloud's API does.
+var otherNames = map[uint64]map[string]string{
+	capnp.GroupCreate_TypeID:                    {"groupDetails": "group_details"},
+	capnp.GroupUpdate_TypeID:                    {"groupUpdate": "group_changes"},
+	capnp.GroupUpdate_GroupUpdateDetails_TypeID: {"membersToAdd": "members_to_add", "membersToRemove": "members_to_remove"},
+}
+
 // bindings are what the parameters of generic structs stand for, by the id of the struct.
 type bindings map[uint64][]string
 
@@ -141,6 +148,9 @@ func (l *loader) structure(id uint64, bound bindings) *structure {
 			l.slot(&f, m.Slot(), bound)
 		}
 		s.byName[name] = len(s.fields)
+		if other := otherNames[id][name]; other != "" {
+			s.byName[other] = len(s.fields)
+		}
 		s.fields = append(s.fields, f)
 	}
 	return s
