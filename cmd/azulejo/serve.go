@@ -216,6 +216,11 @@ func (s *server) wire(ctx context.Context) error {
 	s.compacted = web.NewCompactMetrics(metrics.Registry())
 	files := s3face.New(s.store.accounts, s.vault)
 	table := slices.Concat(operations.Operations(), files.Operations(), pages.Operations(), web.HealthOperations(metrics, s.store.db.Ping))
+	docs, err := pages.Documentation(table)
+	if err != nil {
+		return err
+	}
+	table = append(table, docs...)
 	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
 		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: api.Classes(), ErrorPage: pages.ErrorPage,

@@ -40,7 +40,7 @@ type Console struct {
 // New returns the console. The error is a template that does not parse.
 func New(accounts *account.Accounts, tokens *token.Tokens, assets *catalog.Catalog) (*Console, error) {
 	c := &Console{accounts: accounts, tokens: tokens, catalog: assets, pages: map[string]*template.Template{}}
-	for _, name := range []string{"signin", "arrays", "tokens", "error"} {
+	for _, name := range []string{"signin", "arrays", "tokens", "api", "error"} {
 		page, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("page %s: %w", name, err)
