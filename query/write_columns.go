@@ -71,6 +71,27 @@ func checkColumns(s *schema.Array, fields []schema.Field, given []Column, format
 	return cols, nil
 }
 
+// CheckFields checks the columns, at least one, of a write that brings only some of the fields of its cells, each by itself,
+// and with domain whether their coordinates lie in it. It returns the number of cells. The error wraps ErrInvalid.
+func CheckFields(s *schema.Array, columns []Column, format OffsetsFormat, domain bool) (cells int, err error) {
+	fields := make([]schema.Field, len(columns))
+	for i := range columns {
+		fields[i], _ = s.Field(columns[i].Name)
+	}
+	cols, err := checkColumns(s, fields, columns, format)
+	if err != nil {
+		return 0, err
+	}
+	for i := range cols {
+		if f := &cols[i].field; domain && f.Dimension && !f.Var() {
+			if err := checkDomain(&s.Domain.Dimensions[f.Index], &cols[i]); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return checkLengths(cols)
+}
+
 // checkOrder tells whether every value is beyond the one before it, as the values of a dimension label must be.
 func (c *column) checkOrder(order schema.Order) error {
 	if order == schema.UnorderedData {

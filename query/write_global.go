@@ -81,25 +81,58 @@ func (g *GlobalWriter) Submit(ctx context.Context, columns []Column) error {
 	if g.closed || g.done {
 		return g.ended()
 	}
-	cols, err := checkColumns(g.array.Schema, g.fields, columns, g.query.Offsets)
-	if err != nil {
-		return err
-	}
-	cells, err := checkLengths(cols)
+	cols, cells, err := g.accept(columns)
 	if err != nil || cells == 0 {
-		return err
-	}
-	if g.region != nil {
-		if g.cells+cells > g.region.nCells {
-			return fmt.Errorf("%w: %d cells given for a subarray of %d", ErrInvalid, g.cells+cells, g.region.nCells)
-		}
-	} else if cols, cells, err = g.checkSparse(cols, cells); err != nil {
 		return err
 	}
 	if err := g.write(ctx, cols, cells); err != nil {
 		return errors.Join(classify(err), g.Abort(ctx))
 	}
 	return nil
+}
+
+// accept checks the columns of a portion and returns those to write.
+func (g *GlobalWriter) accept(columns []Column) ([]column, int, error) {
+	cols, err := checkColumns(g.array.Schema, g.fields, columns, g.query.Offsets)
+	if err != nil {
+		return nil, 0, err
+	}
+	cells, err := checkLengths(cols)
+	if err != nil || cells == 0 {
+		return nil, 0, err
+	}
+	if g.region == nil {
+		return g.checkSparse(cols, cells)
+	}
+	if cells > g.region.nCells-g.cells {
+		return nil, 0, fmt.Errorf("%w: %d cells given for a subarray of %d", ErrInvalid, g.cells+cells, g.region.nCells)
+	}
+	return cols, cells, nil
+}
+
+// Check checks a portion as Submit does, after those that were checked before, and writes nothing. A writer that checks is
+// to be aborted.
+func (g *GlobalWriter) Check(columns []Column) error {
+	_, cells, err := g.accept(columns)
+	g.cells += cells
+	return err
+}
+
+// After makes Check begin behind a number of cells that were checked by another writer, at most MaxInt. last has one cell, the last
+// of them.
+func (g *GlobalWriter) After(cells uint64, last []Column) error {
+	if cells > math.MaxInt || g.region != nil && int(cells) > g.region.nCells {
+		return fmt.Errorf("%w: %d cells were given already", ErrInvalid, cells)
+	}
+	g.cells = int(cells)
+	if g.region != nil {
+		return nil
+	}
+	cols, err := checkColumns(g.array.Schema, g.fields, last, g.query.Offsets)
+	if err == nil {
+		g.order.last = lastCell(cols[len(g.array.Schema.Attributes):], 1)
+	}
+	return err
 }
 
 // ended tells why cells are refused; a write whose fragment is committed already takes them without a word.

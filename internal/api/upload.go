@@ -15,16 +15,16 @@ import (
 	"azulejo/schema"
 )
 
-// session is the place of a write in global order between two requests: the name of its upload and the number of the next
-// request. Like the place of an incomplete read it travels in the client's configuration, sealed.
+// session is the place of a write in global order between two requests: the name of its upload, the number of the next
+// request, and how many cells came so far. Like the place of an incomplete read it travels in the client's configuration, sealed.
 type session struct {
-	upload string
-	next   uint64
+	upload      string
+	next, cells uint64
 }
 
 // sealSession returns the text form of a session, good for this user and array alone.
 func (a *API) sealSession(r *web.Request, s session) string {
-	b := append(binary.LittleEndian.AppendUint64(nil, s.next), s.upload...)
+	b := append(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, s.next), s.cells), s.upload...)
 	return base64.RawURLEncoding.EncodeToString(append(b, a.mac(r, b)...))
 }
 
@@ -32,10 +32,10 @@ func (a *API) sealSession(r *web.Request, s session) string {
 func (a *API) unsealSession(r *web.Request, text string) (session, error) {
 	b, err := base64.RawURLEncoding.DecodeString(text)
 	n := len(b) - macSize
-	if err != nil || n < 8 || !hmac.Equal(b[n:], a.mac(r, b[:n])) {
+	if err != nil || n < 16 || !hmac.Equal(b[n:], a.mac(r, b[:n])) {
 		return session{}, fmt.Errorf("%w: the write to go on with was not begun at this server by this user in this array; start it again", web.ErrBadRequest)
 	}
-	return session{next: binary.LittleEndian.Uint64(b), upload: string(b[8:n])}, nil
+	return session{next: binary.LittleEndian.Uint64(b), cells: binary.LittleEndian.Uint64(b[8:]), upload: string(b[16:n])}, nil
 }
 
 // inFields tells whether a write brings only some of the fields of its cells, and others in further requests.
@@ -69,7 +69,7 @@ func (a *API) upload(w http.ResponseWriter, r *web.Request, q *wire.Query, frami
 		for i, c := range sizes {
 			columns[i] = upload.Column(c)
 		}
-		if err := arr.Upload(r.Context(), s.upload, s.next, columns, r.Body); err != nil {
+		if s.cells, err = arr.Upload(r.Context(), s.upload, s.next, s.cells, columns, r.Body); err != nil {
 			return wire.BufferError(err)
 		}
 		s.next++

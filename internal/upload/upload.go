@@ -81,6 +81,11 @@ type settings struct {
 	Timestamp                            uint64
 }
 
+// query returns the write without its cells.
+func (s *settings) query() *query.Write {
+	return &query.Write{Layout: s.Layout, Subarray: query.Subarray{Ranges: s.Ranges}, CheckDups: s.CheckDups, DedupCoords: s.DedupCoords, CheckOutOfBounds: s.CheckOutside}
+}
+
 // Begin makes an upload for a write of which the columns are not looked at, and removes what is left of old ones. Its
 // timestamp is settled now.
 func Begin(ctx context.Context, fs vfs.FS, uri string, w *query.Write) (Upload, error) {
@@ -197,8 +202,8 @@ func (u Upload) Finish(ctx context.Context, a *array.Array, n uint64) (query.Wri
 	if err != nil {
 		return query.Written{}, err
 	}
-	w := &query.Write{Layout: s.Layout, Subarray: query.Subarray{Ranges: s.Ranges}, CheckDups: s.CheckDups, DedupCoords: s.DedupCoords,
-		CheckOutOfBounds: s.CheckOutside, Fragment: name}
+	w := s.query()
+	w.Fragment = name
 	write := u.write
 	if s.Layout != schema.GlobalOrder {
 		write = u.writeFields

@@ -17,6 +17,9 @@ import (
 // what they are filtered into.
 const uploadMemory = 256 << 20
 
+// verifyMemory is what checking one request of an upload holds at most: a piece of its cells and their order.
+const verifyMemory = 128 << 20
+
 // BeginUpload makes an upload for a write whose cells come in several requests, in global order or field by field, and
 // returns its name. w has no columns yet; what it says of a write in global order is checked.
 func (a *Array) BeginUpload(ctx context.Context, w *query.Write) (string, error) {
@@ -36,12 +39,23 @@ func (a *Array) BeginUpload(ctx context.Context, w *query.Write) (string, error)
 	return u.ID, err
 }
 
-// Upload keeps the cells of request number n of an upload, read from body.
-func (a *Array) Upload(ctx context.Context, id string, n uint64, columns []upload.Column, body io.Reader) error {
+// Upload keeps the cells of request number n of an upload, read from body, and checks them; before is how many cells the
+// requests before brought, and what it returns is that for the next. Cells that are refused, with an error that wraps
+// query.ErrInvalid, are not kept.
+func (a *Array) Upload(ctx context.Context, id string, n, before uint64, columns []upload.Column, body io.Reader) (cells uint64, err error) {
 	if err := permit(a.grant, a.asset, access.ArrayWrite); err != nil {
-		return err
+		return 0, err
 	}
-	return upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}.Append(ctx, n, columns, body)
+	u := upload.Upload{FS: a.arr.FS, Array: a.arr.URI, ID: id}
+	if err := u.Append(ctx, n, columns, body); err != nil {
+		return 0, err
+	}
+	pass, err := a.vault.enter(ctx, a.grant, min(verifyMemory, a.vault.limits.QueryBytes))
+	if err != nil {
+		return 0, err
+	}
+	defer pass.Leave()
+	return u.Verify(ctx, a.arr, n, before)
 }
 
 // UploadedFields returns the names of the fields that n requests of an upload brought. The error wraps pool.ErrBudget when
