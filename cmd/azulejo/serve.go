@@ -27,6 +27,7 @@ import (
 	"azulejo/internal/db"
 	"azulejo/internal/demo"
 	"azulejo/internal/s3face"
+	"azulejo/internal/spool"
 	"azulejo/internal/token"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
@@ -205,7 +206,11 @@ func (s *server) wire(ctx context.Context) error {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
 	}
 	s.uses = activity.NewUses(s.store.db)
-	operations := api.New(api.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
+	bodies, err := spool.Open(filepath.Join(s.settings.Data, "spool"))
+	if err != nil {
+		return err
+	}
+	operations := api.New(api.Parts{Spool: bodies, Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
 		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"azulejo/internal/catalog"
 	"azulejo/internal/gate"
 	"azulejo/internal/pool"
+	"azulejo/internal/spool"
 	"azulejo/internal/token"
 	"azulejo/internal/upload"
 	"azulejo/internal/vault"
@@ -41,12 +42,15 @@ type API struct {
 	uses     *activity.Uses
 	key      []byte
 	limits   Limits
+	spool    *spool.Dir
 }
 
 // Limits bound what requests may hold.
 type Limits struct {
 	// MessageBytes bounds a request body with its cells.
 	MessageBytes int64
+	// SpoolFrom is the size in bytes from which cells are kept in a file and not in memory, 0 for the usual one.
+	SpoolFrom int64
 	// SignUp says who may make an account; the zero value is InviteOnly.
 	SignUp SignUp
 }
@@ -60,11 +64,13 @@ type Parts struct {
 	Uses     *activity.Uses
 	Key      []byte
 	Limits   Limits
+	// Spool keeps cells that are too many for memory.
+	Spool *spool.Dir
 }
 
 // New returns the operations over their parts.
 func New(p Parts) *API {
-	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits}
+	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool}
 }
 
 // Operations returns the table: every operation that is served.
@@ -201,10 +207,11 @@ type form struct{ request, reply wire.Kind }
 // messages is the handler of an answer.
 func (a *API) messages(f form, do answer) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
-		body, err := a.message(r, f.request)
+		body, leave, err := a.heldMessage(r, f.request)
 		if err != nil {
 			return err
 		}
+		defer leave()
 		reply, err := do(r, body)
 		if err != nil {
 			return err
@@ -231,12 +238,12 @@ func wantsJSON(r *web.Request) bool {
 	return isJSON(r) && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "")
 }
 
-// message reads a request body that is one message, of the given kind if it comes as JSON.
+// message reads a request body that is one message, of the given kind if it comes as JSON. Of a long one the rest is left.
 func (a *API) message(r *web.Request, kind wire.Kind) ([]byte, error) {
 	// Memory is taken by what the request says only as far as that is little.
 	body := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), usualMessage)+bytes.MinRead))
 	if !wantsJSON(r) {
-		_, err := body.ReadFrom(r.Body)
+		_, err := body.ReadFrom(io.LimitReader(r.Body, maxOpen))
 		return body.Bytes(), err
 	}
 	n, err := body.ReadFrom(io.LimitReader(r.Body, maxJSON+1))
@@ -249,8 +256,35 @@ func (a *API) message(r *web.Request, kind wire.Kind) ([]byte, error) {
 	return wire.FromJSON(body.Bytes(), kind)
 }
 
-// maxJSON bounds a message that comes as JSON, in bytes.
-const maxJSON = 16 << 20
+// heldMessage is message of any length, for who has a grant: a long message waits in turn for the memory that it and what
+// is made of it take, which leave gives back.
+func (a *API) heldMessage(r *web.Request, kind wire.Kind) (body []byte, leave func(), err error) {
+	leave = func() {}
+	if wantsJSON(r) {
+		body, err = a.message(r, kind)
+		return body, leave, err
+	}
+	head := bytes.NewBuffer(make([]byte, 0, min(max(r.ContentLength, 0), usualMessage)+bytes.MinRead))
+	if n, err := head.ReadFrom(io.LimitReader(r.Body, freeMessage)); err != nil || n < freeMessage {
+		return head.Bytes(), leave, err
+	}
+	n := r.ContentLength
+	if n < 0 {
+		n = wire.MaxQueryMessage
+	}
+	if leave, err = a.vault.Hold(r.Context(), r.Grant, 3*n); err != nil {
+		return nil, nil, err
+	}
+	if _, err = head.ReadFrom(r.Body); err != nil {
+		leave()
+	}
+	return head.Bytes(), leave, err
+}
 
-// usualMessage is a size in bytes that few messages pass.
-const usualMessage = 64 << 10
+const (
+	// usualMessage is a size in bytes that few messages pass, freeMessage one that needs no permission.
+	usualMessage, freeMessage = 64 << 10, 1 << 20
+	// maxOpen is the size in bytes of the message that opens an array, which is little but the client's configuration;
+	// maxJSON bounds a message that comes as JSON.
+	maxOpen, maxJSON = 16 << 20, 16 << 20
+)

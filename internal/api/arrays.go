@@ -21,7 +21,7 @@ const onArray = "/arrays/{namespace}/{array}"
 // arrayOps are the rows of arrays as libtiledb uses them (spec page rest-wire.md, section 3).
 func (a *API) arrayOps() []web.Operation {
 	row := func(id, method, path string, action access.Action, do answer, request, reply wire.Kind) web.Operation {
-		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: a.messages(form{request, reply}, do), MaxBody: a.limits.MessageBytes}
+		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: a.messages(form{request, reply}, do), MaxBody: min(a.limits.MessageBytes, wire.MaxQueryMessage)}
 	}
 	open := row("openArray", http.MethodPost, "/v2"+onArray, access.ArrayRead, a.openArray, wire.NoMessage, wire.ArrayMessage)
 	open.Also, open.Refine = []access.Action{access.ArrayWrite, access.ArrayDelete}, a.openAction

@@ -16,7 +16,7 @@ import (
 func (a *API) maintenanceOps() []web.Operation {
 	row := func(id, path string, action access.Action, do answer, request, reply wire.Kind) web.Operation {
 		return web.Operation{ID: id, Method: http.MethodPost, Path: "/v1" + onArray + path, Action: action, Find: a.findArray,
-			Handle: a.messages(form{request, reply}, do), MaxBody: a.limits.MessageBytes}
+			Handle: a.messages(form{request, reply}, do), MaxBody: min(a.limits.MessageBytes, wire.MaxQueryMessage)}
 	}
 	return []web.Operation{
 		row("consolidateArray", "/consolidate", access.ArrayWrite, a.consolidate, wire.ConsolidateMessage, wire.NoMessage),

@@ -157,9 +157,11 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 	if q.Layout == schema.GlobalOrder && (!last || q.Session != "") {
 		return a.upload(w, r, q, framing, last)
 	}
-	if err := q.ReadColumns(r.Body, a.limits.MessageBytes); err != nil {
+	leave, err := a.columns(r, q)
+	if err != nil {
 		return err
 	}
+	defer leave()
 	arr, err := opened(r, a.vault.OpenArray)
 	if err != nil {
 		return err

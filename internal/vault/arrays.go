@@ -289,16 +289,6 @@ func (a *Array) reserve(r *query.Read) int64 {
 	return min(sum, a.vault.limits.QueryBytes)
 }
 
-// Hold waits in turn with others until nBytes may be held, at most what one query may, and returns the function that gives
-// them back. The error wraps gate.ErrBusy when too many wait.
-func (a *Array) Hold(ctx context.Context, nBytes int64) (leave func(), err error) {
-	pass, err := a.vault.enter(ctx, a.grant, min(nBytes, a.vault.limits.QueryBytes))
-	if err != nil {
-		return nil, err
-	}
-	return pass.Leave, nil
-}
-
 // Estimate returns the sizes that a read would return of its fields; r gets the coordinates that labels stand for.
 func (a *Array) Estimate(ctx context.Context, r *query.Read, sel Selection) ([]query.Size, error) {
 	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {

@@ -18,6 +18,7 @@ import (
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
 	"azulejo/internal/gate"
+	"azulejo/internal/pool"
 	"azulejo/schema"
 	"azulejo/vfs"
 )
@@ -65,6 +66,19 @@ func (v *Vault) enter(ctx context.Context, g access.Grant, nBytes int64) (*gate.
 		return nil, fmt.Errorf("waiting for memory: %w", err)
 	}
 	return p, nil
+}
+
+// Hold waits in turn with others until nBytes may be held, and returns the function that gives them back. The error wraps
+// gate.ErrBusy when too many wait, pool.ErrBudget when there is never so much.
+func (v *Vault) Hold(ctx context.Context, g access.Grant, nBytes int64) (leave func(), err error) {
+	if nBytes > v.limits.TotalBytes {
+		return nil, fmt.Errorf("%w: %d bytes wanted, all queries have %d", pool.ErrBudget, nBytes, v.limits.TotalBytes)
+	}
+	pass, err := v.enter(ctx, g, nBytes)
+	if err != nil {
+		return nil, err
+	}
+	return pass.Leave, nil
 }
 
 // Queue returns what the running queries hold and how many wait.

@@ -116,7 +116,7 @@ func TestDecodeWrites(t *testing.T) {
 	if n, ok := q.BufferBytes(); n != 33 || !ok || r.Len() != 33 {
 		t.Fatal(n, ok, r.Len())
 	}
-	if err := q.ReadColumns(iotest.HalfReader(r), 33); err != nil {
+	if err := q.ReadColumns(iotest.HalfReader(r), 33, InMemory); err != nil {
 		t.Fatal(err)
 	}
 	region := [][]schema.Range{{{Lo: little(int32(2)), Hi: little(int32(4))}}}
@@ -125,7 +125,7 @@ func TestDecodeWrites(t *testing.T) {
 		t.Error(show(q.Write))
 	}
 	q, r = recordedQuery(t, "table-write-submit", table)
-	if err := q.ReadColumns(r, tableBuffers); err != nil {
+	if err := q.ReadColumns(r, tableBuffers, InMemory); err != nil {
 		t.Fatal(err)
 	}
 	got := map[string]query.Column{}
@@ -140,7 +140,7 @@ func TestDecodeWrites(t *testing.T) {
 		t.Error(show(q.Write))
 	}
 	q, r = recordedQuery(t, "global-order-submit", globalSchema())
-	if err := q.ReadColumns(r, 40); err != nil || q.Layout != schema.GlobalOrder || len(q.Write.Columns[0].Data) != 40 {
+	if err := q.ReadColumns(r, 40, InMemory); err != nil || q.Layout != schema.GlobalOrder || len(q.Write.Columns[0].Data) != 40 {
 		t.Error(err, show(q.Write))
 	}
 }
@@ -169,7 +169,7 @@ func TestReadColumnsFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := q.ReadColumns(c.body, c.limit); !errors.Is(err, c.want) || q.Write.Columns != nil {
+		if err := q.ReadColumns(c.body, c.limit, InMemory); !errors.Is(err, c.want) || q.Write.Columns != nil {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -297,7 +297,7 @@ func TestWriteHeaderFaults(t *testing.T) {
 	} {
 		q, err := alteredQuery(t, "small-write-submit", small, change)
 		if err == nil {
-			err = q.ReadColumns(bytes.NewReader(make([]byte, 100)), 100)
+			err = q.ReadColumns(bytes.NewReader(make([]byte, 100)), 100, InMemory)
 		}
 		if !errors.Is(err, ErrMalformed) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%v\nwant %s", err, want)
@@ -362,11 +362,11 @@ func TestExtraOffset(t *testing.T) {
 	table := recordedSchema(t, "table")
 	q := &Query{Type: WriteQuery, schema: table, Write: &query.Write{Offsets: query.OffsetsFormat{Bits: 32, Extra: true}},
 		headers: []header{{name: "text", fixed: 12, vary: 5, present: 2}}}
-	if err := q.ReadColumns(bytes.NewReader(make([]byte, 19)), 19); err != nil {
+	if err := q.ReadColumns(bytes.NewReader(make([]byte, 19)), 19, InMemory); err != nil {
 		t.Error(err)
 	}
 	q.headers[0].present = 3
-	if err := q.ReadColumns(bytes.NewReader(make([]byte, 20)), 20); !errors.Is(err, ErrMalformed) {
+	if err := q.ReadColumns(bytes.NewReader(make([]byte, 20)), 20, InMemory); !errors.Is(err, ErrMalformed) {
 		t.Error(err)
 	}
 }
@@ -382,7 +382,7 @@ func FuzzQuery(f *testing.F) {
 				continue
 			}
 			if q.Type == WriteQuery {
-				_ = q.ReadColumns(r, int64(r.Len()))
+				_ = q.ReadColumns(r, int64(r.Len()), InMemory)
 			}
 			reply, err := q.EncodeDone(Prefixed)
 			if err != nil {

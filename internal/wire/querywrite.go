@@ -77,18 +77,42 @@ func (q *Query) BufferBytes() (int64, bool) {
 	return int64(sum), sum <= 1<<62
 }
 
+// SortBytes returns the memory in bytes that it takes at most to put the cells of a write in order: two numbers a cell for
+// every dimension, and its place before and after.
+func (q *Query) SortBytes() int64 {
+	if q.schema.Type != schema.Sparse || q.Layout != schema.Unordered {
+		return 0
+	}
+	var cells uint64
+	for _, h := range q.headers {
+		f, _ := q.field(h.name)
+		unit := uint64(max(f.CellSize(), 1))
+		if f.Var() {
+			unit = uint64(max(q.Write.Offsets.Bits/8, 1))
+		}
+		cells = max(cells, min(h.fixed, 1<<50)/unit)
+	}
+	return int64(cells) * int64(16*len(q.schema.Domain.Dimensions)+16)
+}
+
+// Take reads the next n bytes of a body and returns them in a slice that is aligned for every type.
+type Take func(r io.Reader, n uint64) ([]byte, error)
+
+// InMemory is a Take of slices that are the caller's from then on.
+func InMemory(r io.Reader, n uint64) ([]byte, error) { return readAligned(r, n) }
+
 // ReadColumns reads the cells of a write from r, which DecodeQuery left at their first byte, into Write.Columns; each
-// part into its own slice, aligned for every type and the caller's from then on. No more than limit bytes are read or
-// asked for. Bytes after the last part are a fault: they would be cells that nobody announced.
-func (q *Query) ReadColumns(r io.Reader, limit int64) error {
+// part into a slice that take makes of it. No more than limit bytes are read or asked for. Bytes after the last part are a
+// fault: they would be cells that nobody announced.
+func (q *Query) ReadColumns(r io.Reader, limit int64, take Take) error {
 	if err := q.checkWriteHeaders(limit); err != nil {
 		return err
 	}
 	columns := make([]query.Column, len(q.headers))
 	for i := range q.headers {
-		c, err := q.readColumn(r, &q.headers[i])
+		c, err := q.readColumn(r, &q.headers[i], take)
 		if err != nil {
-			return err
+			return bufferCutOff(err)
 		}
 		columns[i] = c
 	}
@@ -178,22 +202,22 @@ func (q *Query) checkWriteHeader(p *place, h *header) {
 }
 
 // readColumn reads the parts of one field.
-func (q *Query) readColumn(r io.Reader, h *header) (query.Column, error) {
+func (q *Query) readColumn(r io.Reader, h *header, take Take) (query.Column, error) {
 	c := query.Column{Name: h.name}
 	f, _ := q.field(h.name)
 	var err error
 	if f.Var() {
-		if c.Offsets, err = readAligned(r, h.fixed); err != nil {
+		if c.Offsets, err = take(r, h.fixed); err != nil {
 			return c, err
 		}
-		if c.Data, err = readAligned(r, h.vary); err != nil {
+		if c.Data, err = take(r, h.vary); err != nil {
 			return c, err
 		}
-	} else if c.Data, err = readAligned(r, h.fixed); err != nil {
+	} else if c.Data, err = take(r, h.fixed); err != nil {
 		return c, err
 	}
 	if f.Nullable {
-		c.Validity, err = readAligned(r, h.present)
+		c.Validity, err = take(r, h.present)
 	}
 	return c, err
 }
@@ -205,15 +229,15 @@ func readAligned(r io.Reader, n uint64) ([]byte, error) {
 	if n <= first {
 		b := datatype.AlignedBytes(int(n))
 		_, err := io.ReadFull(r, b)
-		return b, bufferCutOff(err)
+		return b, err
 	}
 	head := make([]byte, first)
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, bufferCutOff(err)
+		return nil, err
 	}
 	b := datatype.AlignedBytes(int(n))
 	_, err := io.ReadFull(r, b[copy(b, head):])
-	return b, bufferCutOff(err)
+	return b, err
 }
 
 // bufferCutOff turns the end of a stream inside a buffer into a fault of the body; other errors pass as they are.

@@ -14,6 +14,7 @@ import (
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
 	"azulejo/internal/oracle/dbtest"
+	"azulejo/internal/spool"
 	"azulejo/internal/token"
 	"azulejo/internal/vault"
 	"azulejo/vfs/file"
@@ -26,6 +27,7 @@ type Parts struct {
 	Catalog  *catalog.Catalog
 	Vault    *vault.Vault
 	Uses     *activity.Uses
+	Spool    *spool.Dir
 	// Dir is the data directory, Allowed one that ann may use as well.
 	Dir, Allowed string
 	// Ann is a user, Full and Other are tokens of ann and of bob with every scope.
@@ -55,6 +57,8 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	p.Catalog, err = catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
 	Must(t, err)
 	p.Uses = activity.NewUses(d)
+	p.Spool, err = spool.Open(filepath.Join(dir, "spool"))
+	Must(t, err)
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
 	for _, name := range []string{"ann", "bob"} {
 		u, err := p.Accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
