@@ -179,6 +179,12 @@ func (a *API) browseFilter(r *web.Request, kind catalog.Kind, l level) (f catalo
 		return f, false, err
 	}
 	f.Page, f.PerPage = int(min(max(page, 1), 1<<30)), int(min(max(perPage, 1), maxPerPage))
+	for _, kind := range q["group_type"] {
+		if kind == "generic" {
+			kind = ""
+		}
+		f.FileTypes = append(f.FileTypes, kind)
+	}
 	l.narrow(r.Subject, &f)
 	if name := q.Get("permissions"); name != "" {
 		if f.Right, err = parseRights(access.Array, []string{name}); err != nil {

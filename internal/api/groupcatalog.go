@@ -80,12 +80,19 @@ func (a *API) groupInfos(ctx context.Context, s access.Subject, list []catalog.A
 	for i, x := range list {
 		n, g := infoOf(s, x), sizes[x.ID]
 		infos[i] = groupInfo{ID: n.ID, Namespace: n.Namespace, Name: n.Name, Description: n.Description, URI: n.URI, TileDBURI: n.TileDBURI,
-			AssetCount: g.Arrays, GroupCount: g.Groups, Size: g.Arrays + g.Groups, GroupType: x.Info.FileType, Logo: n.Logo,
+			AssetCount: g.Arrays, GroupCount: g.Groups, Size: g.Arrays + g.Groups, GroupType: groupType(x), Logo: n.Logo,
 			CredentialsName: n.CredentialsName, Tags: n.Tags, LicenseID: n.LicenseID, LicenseText: n.LicenseText,
 			AllowedActions: access.RightsOn(s, x.Object()).Names(access.Group), ShareCount: n.ShareCount, PublicShare: n.PublicShare,
 			CreatedAt: n.CreatedAt, CreatedBy: n.CreatedBy}
 	}
 	return infos, nil
+}
+
+func groupType(x catalog.Asset) string {
+	if x.Info.FileType == "" {
+		return "generic"
+	}
+	return x.Info.FileType
 }
 
 // browseGroups lists groups; those inside others only where the client asks for a flat list, or for what is in one.
@@ -119,7 +126,7 @@ func (a *API) groupFilters(l level) web.Handler {
 			var list []catalog.Asset
 			list, _, err = a.catalog.List(r.Context(), f)
 			for _, x := range list {
-				out.Namespaces, out.GroupTypes = append(out.Namespaces, x.Namespace), append(out.GroupTypes, x.Info.FileType)
+				out.Namespaces, out.GroupTypes = append(out.Namespaces, x.Namespace), append(out.GroupTypes, groupType(x))
 			}
 		}
 		if err != nil {

@@ -198,5 +198,8 @@ func (a *API) putGroupMetadata(r *web.Request, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return nil, opened.PutMetadata(r.Context(), entries, millis)
+	if err := opened.PutMetadata(r.Context(), entries, millis); err != nil {
+		return nil, err
+	}
+	return nil, a.recogniseGroup(r.Context(), r.Grant, asset(r), entries)
 }

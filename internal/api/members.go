@@ -100,7 +100,7 @@ func noted(r *web.Request, x catalog.Asset) catalog.NewMember {
 	return catalog.NewMember{Asset: x, Shared: access.RightsOn(r.Subject, x.Object()).Has(access.CanEdit)}
 }
 
-// noteMembers tells the catalogue which of its assets are in a group that was just registered.
+// noteMembers tells the catalogue what a group is that was just registered, and which of its assets are in it.
 func (a *API) noteMembers(r *web.Request, made catalog.Asset) error {
 	g, err := access.Allowed(r.Subject, access.GroupRead, made.Object())
 	if err != nil {
@@ -120,7 +120,14 @@ func (a *API) noteMembers(r *web.Request, made catalog.Asset) error {
 			list = append(list, noted(r, m.asset))
 		}
 	}
-	return a.catalog.AddMembers(r.Context(), g, made, list)
+	if err := a.catalog.AddMembers(r.Context(), g, made, list); err != nil {
+		return err
+	}
+	entries, err := opened.Metadata(r.Context())
+	if err != nil {
+		return err
+	}
+	return a.recogniseGroup(r.Context(), g, made, entries)
 }
 
 // addTo adds an asset that was just made to the group at a tiledb:// address.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"azulejo/datatype"
@@ -39,6 +40,33 @@ func (a *API) recognise(ctx context.Context, g access.Grant, x catalog.Asset, en
 		return nil
 	}
 	return a.catalog.SetFile(ctx, g, x, modelType, properties)
+}
+
+// datasetType is the key of metadata by which domain libraries say what a group is (spec page domains.md, section 0.1).
+const datasetType = "dataset_type"
+
+// groupTypes are what a group can be beside generic.
+var groupTypes = []string{"vcf", "soma", "bioimg", "pointcloud", "raster", "geometry", "vector_search"}
+
+// recogniseGroup records in the catalogue what a group is, from metadata that was just written or, for one that was just
+// registered, from all of it. What says nothing of it changes nothing.
+func (a *API) recogniseGroup(ctx context.Context, g access.Grant, x catalog.Asset, entries []format.MetadataEntry) error {
+	for _, e := range entries {
+		if e.Key != datasetType {
+			continue
+		}
+		kind := ""
+		switch e.Type {
+		case datatype.StringASCII, datatype.StringUTF8, datatype.Char:
+			if text := string(e.Value); !e.Deleted && slices.Contains(groupTypes, text) {
+				kind = text
+			}
+		}
+		if kind != x.Info.FileType {
+			return a.catalog.SetGroupType(ctx, g, x, kind)
+		}
+	}
+	return nil
 }
 
 // cut returns the first n characters of a text.

@@ -6,9 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"azulejo/datatype"
+	"azulejo/format"
+	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/token"
+	"azulejo/vfs/file"
 )
 
 // person makes another user with a token of every scope.
@@ -270,4 +274,31 @@ func TestUsers(t *testing.T) {
 	w.send(w.Full, del, "/v1/users/ann", "", 409, "assets")
 	w.send(w.Other, del, "/v1/users/bob", "", 204, "")
 	w.send(w.Other, get, "/v1/user", "", 401, "")
+}
+
+// A group that is registered is known for what its metadata says it is, and its members are noted.
+func TestRegisteredGroupIsRecognised(t *testing.T) {
+	w := newWorld(t)
+	ctx, uri := t.Context(), "file://"+w.Allowed+"/set"
+	must(t, group.Create(ctx, file.New(), uri))
+	g, err := group.Open(ctx, file.New(), uri, group.Latest())
+	must(t, err)
+	must(t, g.PutMetadata(ctx, []format.MetadataEntry{{Key: "dataset_type", Type: datatype.StringASCII, Num: 3, Value: []byte("vcf")}}, 0))
+	w.send(w.Full, post, "/v1/arrays/ann/"+strings.ReplaceAll(w.Allowed+"/inside", "/", "%2F"), string(schemaBody(t, lineSchema())), 204, "")
+	must(t, g.Update(ctx, []group.Member{{Type: format.ObjectArray, URI: "file://" + w.Allowed + "/inside", Name: "in", Named: true}}, nil, 0))
+	w.send2(w.Full, http.MethodPut, "/v2/groups/ann", `{"group_details":{"name":"set","uri":"`+uri+`","description":"variants"}}`, 201, `"name":"set"`)
+	w.send(w.Full, get, "/v1/groups/ann/set", "", 200, `"asset_count":1`)
+	w.send(w.Full, get, "/v1/groups/ann/set", "", 200, `"group_type":"vcf"`)
+	w.send(w.Full, get, "/v1/groups/browser/owned?group_type=vcf", "", 200, `"description":"variants"`)
+	w.send(w.Full, get, "/v1/groups/browser/owned?group_type=generic", "", 200, `"groups":[]`)
+	w.send(w.Full, get, "/v1/groups/browser/owned/filters", "", 200, `"group_types":["vcf"]`)
+	w.send(w.Full, get, "/v1/assets/ann?asset_type=vcf", "", 200, `"asset_type":"vcf"`)
+	w.send(w.Full, get, "/v1/assets/ann?asset_type=group", "", 200, `"total_items":1`)
+	w.send(w.Full, get, "/v1/assets/ann?depth=root", "", 200, `"total_items":1`)
+	w.send2(w.Full, http.MethodPut, "/v2/groups/ann", `{"group_details":{"name":"again","uri":"`+uri+`"}}`, 409, "")
+	w.send2(w.Full, http.MethodPut, "/v2/groups/ann", `{"group_details":{"name":"none","uri":"`+uri+`x"}}`, 404, "")
+	w.send2(w.Other, http.MethodPut, "/v2/groups/bob", `{"group_details":{"uri":"`+uri+`"}}`, 403, "")
+	w.send2(w.Full, post, "/v2/groups/ann", `{"group_details":{"name":"child","parent":"tiledb://ann/set"}}`, 201, "")
+	w.send(w.Full, get, "/v1/groups/ann/set/contents?member_type=group", "", 200, `"name":"child"`)
+	w.send2(w.Full, post, "/v2/groups/ann", `{"group_details":{"name":"orphan","parent":"tiledb://ann/nowhere"}}`, 400, "parent")
 }

@@ -138,3 +138,16 @@ func (c *Catalog) SetFile(ctx context.Context, g access.Grant, a Asset, fileType
 		return nil
 	})
 }
+
+// SetGroupType records what a group is, a published word or nothing, for who has seen it in the group's own metadata.
+func (c *Catalog) SetGroupType(ctx context.Context, g access.Grant, a Asset, groupType string) error {
+	if err := g.Permits(g.Action(), a.ID); err != nil {
+		return err
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE assets SET file_type = ? WHERE id = ? AND kind = 'group'", groupType, a.ID); err != nil {
+			return fmt.Errorf("asset: %w", err)
+		}
+		return nil
+	})
+}
