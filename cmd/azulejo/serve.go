@@ -26,6 +26,7 @@ import (
 	"azulejo/internal/console"
 	"azulejo/internal/db"
 	"azulejo/internal/demo"
+	"azulejo/internal/invite"
 	"azulejo/internal/s3face"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
@@ -211,7 +212,8 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	operations := api.New(api.Parts{Spool: bodies, Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
-		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
+		Invites: invite.New(s.store.db, time.Now),
+		Limits:  api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
 	if err != nil {
 		return err

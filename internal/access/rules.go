@@ -74,7 +74,8 @@ const (
 	CredentialsWrite   // add, change and remove them
 	OrgCredentialsRead // the same for an organization
 	OrgCredentialsWrite
-	actions // number of actions
+	PaymentShare // let others work at a namespace's cost
+	actions      // number of actions
 )
 
 // rule says what an action needs. Of see and do, any one of the rights is enough; a row states both, since none at all
@@ -162,6 +163,8 @@ var rules = [actions]rule{
 	OrganizationDelete:  {name: "organization:delete", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: CanDeleteOrganization},
 	OrgCredentialsRead:  {name: "organization:credentials", scopes: []Scope{ScopeOrganizationR}, on: inSpace, see: beMember, do: beMember},
 	OrgCredentialsWrite: {name: "organization:credentials-write", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: CanEditOrganization},
+
+	PaymentShare: {name: "namespace:share-payment", scopes: []Scope{ScopeUserAdmin}, on: inSpace, see: beMember, do: CanEditBilling},
 
 	SignUp:           {name: "user:sign-up", open: true},
 	FavoritesRead:    {name: "favorites:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},

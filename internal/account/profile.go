@@ -64,6 +64,24 @@ func (a *Accounts) Profile(ctx context.Context, userID string) (Profile, error) 
 	return p, nil
 }
 
+// ConfirmedEmail returns a user's mail address if the user showed that it is its own, else "". The error is of class
+// ErrNotFound.
+func (a *Accounts) ConfirmedEmail(ctx context.Context, userID string) (string, error) {
+	var address string
+	var confirmed bool
+	err := a.db.Read().QueryRowContext(ctx, "SELECT email, email_confirmed FROM users WHERE id = ?", userID).Scan(&address, &confirmed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("mail address: %w", err)
+	}
+	if !confirmed {
+		return "", nil
+	}
+	return address, nil
+}
+
 // UpdateProfile changes what a user says about itself. A new mail address is not confirmed. Error classes: ErrInvalid,
 // ErrNotFound.
 func (a *Accounts) UpdateProfile(ctx context.Context, userID string, patch ProfilePatch) error {
@@ -101,7 +119,15 @@ func checkMail(address string) error {
 	if address == "" {
 		return nil
 	}
-	if at, err := mail.ParseAddress(address); err != nil || at.Address != address {
+	return CheckMail(address)
+}
+
+// maxMail is the length of a mail address in bytes that mail servers take.
+const maxMail = 254
+
+// CheckMail returns nil for a mail address as such, without a name, else an error of class ErrInvalid.
+func CheckMail(address string) error {
+	if at, err := mail.ParseAddress(address); err != nil || at.Address != address || len(address) > maxMail {
 		return fmt.Errorf("%w: %q is no mail address", ErrInvalid, address)
 	}
 	return nil

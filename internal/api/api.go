@@ -20,6 +20,7 @@ import (
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/gate"
+	"azulejo/internal/invite"
 	"azulejo/internal/pool"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
@@ -38,6 +39,7 @@ type API struct {
 	accounts *account.Accounts
 	tokens   *token.Tokens
 	catalog  *catalog.Catalog
+	invites  *invite.Invitations
 	vault    *vault.Vault
 	uses     *activity.Uses
 	key      []byte
@@ -60,6 +62,7 @@ type Parts struct {
 	Accounts *account.Accounts
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
+	Invites  *invite.Invitations
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Key      []byte
@@ -70,7 +73,8 @@ type Parts struct {
 
 // New returns the operations over their parts.
 func New(p Parts) *API {
-	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool}
+	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool,
+		invites: p.Invites}
 }
 
 // Operations returns the table: every operation that is served.
@@ -78,7 +82,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -92,6 +96,9 @@ var errMediaType = errors.New("unsupported media type")
 func Classes() []web.Class {
 	return []web.Class{
 		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: 4151},
+		{Err: invite.ErrNotFound, Status: http.StatusNotFound, Code: 4046},
+		{Err: invite.ErrOver, Status: http.StatusGone, Code: 4116},
+		{Err: invite.ErrMany, Status: http.StatusTooManyRequests, Code: 4292},
 		{Err: wire.ErrTooLarge, Status: http.StatusRequestEntityTooLarge, Code: 4131, Message: public},
 		{Err: wire.ErrMalformed, Status: http.StatusBadRequest, Code: 4101, Message: public},
 		{Err: wire.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5101, Message: public},

@@ -33,6 +33,8 @@ func (a *API) laterOps() []web.Operation {
 			POST /v1/taskgraphs/{namespace}/graphs/{id}/submit submitTaskGraph
 			GET /v1/notebooks/server/{namespace}/status getNotebookServerStatus
 			DELETE /v1/notebooks/server/{namespace} shutdownNotebookServer`},
+		{access.PaymentShare, `POST /v1/invitations/share_payment/{namespace} sharePayment
+			DELETE /v1/invitations/share_payment/{namespace}/{target} cancelSharePayment`},
 		{access.TasksRead, `GET /v1/tasks listTasks
 			GET /v1/tasks/sidebar getArrayTasksSidebar
 			GET /v1/task/{id} getTask
@@ -49,7 +51,7 @@ func (a *API) laterOps() []web.Operation {
 			f := strings.Fields(line)
 			op := web.Operation{ID: f[2], Method: f[0], Path: f[1], Action: row.action}
 			switch row.action {
-			case access.CodeRun:
+			case access.CodeRun, access.PaymentShare:
 				op.Find = a.findNamespace
 			case access.OrganizationWrite:
 				op.Find = a.findOrganization

@@ -108,16 +108,24 @@ func parseRights(kind access.ObjectKind, names []string) (access.Rights, error) 
 	return set, nil
 }
 
-// share shares the asset of a request to a namespace. Nobody gives rights that he does not have.
+// share shares the asset of a request to a namespace.
 func (a *API) share(r *web.Request, namespace string, rights, ofMembers access.Rights) error {
 	to, err := a.accounts.Namespace(r.Context(), namespace)
 	if err != nil {
 		return fmt.Errorf("%w: there is no user or organization %q to share to", account.ErrNotFound, namespace)
 	}
-	// What a group holds is the owner's to pass on: a share of the group says nothing of rights on all that is in it.
-	own := access.Object{Kind: access.Namespace, ID: r.Object.NamespaceID, NamespaceID: r.Object.NamespaceID}
-	if !access.RightsOn(r.Subject, r.Object).Has(rights.Shared()) || !access.RightsOn(r.Subject, own).Has(ofMembers.Shared()) {
-		return fmt.Errorf("%w: you can share only what you may do yourself", access.ErrDenied)
+	if err := mayShare(r.Subject, r.Object, rights, ofMembers); err != nil {
+		return err
 	}
 	return a.catalog.Share(r.Context(), r.Grant, asset(r), to.ID, rights, ofMembers)
+}
+
+// mayShare returns nil if the subject has the rights that it wants to share. What a group holds is the owner's to pass on: a
+// share of the group says nothing of rights on all that is in it.
+func mayShare(s access.Subject, o access.Object, rights, ofMembers access.Rights) error {
+	own := access.Object{Kind: access.Namespace, ID: o.NamespaceID, NamespaceID: o.NamespaceID}
+	if !access.RightsOn(s, o).Has(rights.Shared()) || !access.RightsOn(s, own).Has(ofMembers.Shared()) {
+		return fmt.Errorf("%w: you can share only what you may do yourself", access.ErrDenied)
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/invite"
 	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
@@ -25,6 +26,7 @@ type Parts struct {
 	Accounts *account.Accounts
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
+	Invites  *invite.Invitations
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Spool    *spool.Dir
@@ -52,7 +54,7 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
 	Must(t, err)
 	t.Cleanup(func() { d.Close() })
-	p := &Parts{Dir: dir, Allowed: allowed, Accounts: account.New(d, time.Now, 2)}
+	p := &Parts{Dir: dir, Allowed: allowed, Accounts: account.New(d, time.Now, 2), Invites: invite.New(d, time.Now)}
 	p.Tokens = token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
 	p.Catalog, err = catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
 	Must(t, err)
