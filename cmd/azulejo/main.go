@@ -21,6 +21,7 @@ type commands struct {
 	Token   tokenCommand    `cmd:"" help:"Create, list and revoke API tokens of a data directory."`
 	User    userCommand     `cmd:"" help:"Add users to a data directory."`
 	DB      databaseCommand `cmd:"" name:"db" help:"Carry the metadata of a data directory to another database."`
+	Key     operatorCommand `cmd:"" help:"Change the operator's key of a data directory."`
 	Array   arrayCommand    `cmd:"" help:"Look at, check, consolidate, copy, move and remove arrays and groups of this machine and of object stores, without a server."`
 	Bench   benchCommand    `cmd:"" help:"Time one operation on a local array, for comparisons between engines."`
 	Version versionCommand  `cmd:"" help:"Print the version."`

@@ -196,12 +196,13 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	s.vault = vault.New(file.New(), assets, s.limits())
-	operator, err := secretFile(s.settings.Data, "arrays", "keys of encrypted arrays that were registered before are lost")
-	if err == nil {
-		err = s.vault.UseOperatorKey(operator)
-	}
-	if err != nil {
+	if err := useOperatorKey(s.vault, s.settings.Data); err != nil {
 		return err
+	}
+	if lost, err := s.vault.LostKeys(ctx); err != nil {
+		return err
+	} else if lost > 0 {
+		s.log.Warn("encrypted arrays cannot be opened: their keys were kept under another operator's key; bring back keys/arrays, or register them anew", "arrays", lost)
 	}
 	if err := s.vault.Recover(ctx); err != nil {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)

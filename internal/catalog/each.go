@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
 )
 
 // eachPage is how many assets Each reads at a time.
@@ -33,4 +34,42 @@ func (c *Catalog) Each(ctx context.Context, visit func(context.Context, Asset, L
 // page returns the next assets by id.
 func (c *Catalog) page(ctx context.Context, after string) ([]Asset, error) {
 	return c.query(ctx, " WHERE a.state = 'live' AND a.id > ? ORDER BY a.id LIMIT ?", after, eachPage)
+}
+
+// Seals calls change with the sealed key of every asset that has one and keeps what it returns, all or, after an error, none.
+// Nothing is written where that is what was there.
+func (c *Catalog) Seals(ctx context.Context, change func(namespaceID string, sealed []byte) ([]byte, error)) error {
+	type kept struct {
+		id, namespaceID string
+		sealed          []byte
+	}
+	defer c.assets.Forget()
+	return c.db.Update(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, "SELECT id, namespace_id, sealed_key FROM assets WHERE length(sealed_key) > 0")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		var all []kept
+		for rows.Next() {
+			var k kept
+			if err := rows.Scan(&k.id, &k.namespaceID, &k.sealed); err != nil {
+				return err
+			}
+			all = append(all, k)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		for _, k := range all {
+			sealed, err := change(k.namespaceID, k.sealed)
+			if err == nil && string(sealed) != string(k.sealed) {
+				_, err = tx.ExecContext(ctx, "UPDATE assets SET sealed_key = ? WHERE id = ?", sealed, k.id)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

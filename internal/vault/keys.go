@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -17,27 +18,77 @@ const OperatorKeyBytes = 32
 
 var errNoOperator = errors.New("this server has no key of its operator, with which keys of arrays are kept")
 
-// UseOperatorKey gives the vault the key under which it keeps the keys of encrypted arrays. Without it there can be none. It
-// is called once, before the vault is used.
-func (v *Vault) UseOperatorKey(secret []byte) error {
-	if len(secret) != OperatorKeyBytes {
-		return fmt.Errorf("the operator's key has %d bytes instead of %d", len(secret), OperatorKeyBytes)
+// UseOperatorKey gives the vault the key under which it keeps the keys of encrypted arrays, and others under which such keys
+// may have been kept before. Without it there can be none. It is called once, before the vault is used.
+func (v *Vault) UseOperatorKey(secret []byte, others ...[]byte) error {
+	v.operators = nil
+	for _, s := range append([][]byte{secret}, others...) {
+		if len(s) != OperatorKeyBytes {
+			return fmt.Errorf("the operator's key has %d bytes instead of %d", len(s), OperatorKeyBytes)
+		}
+		block, err := aes.NewCipher(s)
+		if err != nil {
+			return err
+		}
+		seal, err := cipher.NewGCM(block)
+		if err != nil {
+			return err
+		}
+		v.operators = append(v.operators, seal)
 	}
-	block, err := aes.NewCipher(secret)
-	if err == nil {
-		v.operator, err = cipher.NewGCM(block)
-	}
-	return err
+	return nil
+}
+
+// Reseal seals all keys of encrypted arrays with the first of the operator's keys, all of them or none, and returns how many
+// there are, and how many others no key of the operator opens: those stay as they are.
+func (v *Vault) Reseal(ctx context.Context) (sealed, lost int, err error) {
+	err = v.catalog.Seals(ctx, func(namespaceID string, old []byte) ([]byte, error) {
+		plain, err := v.unseal(namespaceID, old)
+		if err != nil {
+			lost++
+			return old, nil
+		}
+		sealed++
+		return v.seal(namespaceID, plain)
+	})
+	return sealed, lost, err
+}
+
+// LostKeys returns how many encrypted arrays have keys that no key of the operator opens.
+func (v *Vault) LostKeys(ctx context.Context) (lost int, err error) {
+	err = v.catalog.Seals(ctx, func(namespaceID string, old []byte) ([]byte, error) {
+		if _, err := v.unseal(namespaceID, old); err != nil {
+			lost++
+		}
+		return old, nil
+	})
+	return lost, err
 }
 
 // seal encrypts the key of an array under the operator's. It can be opened for assets of the same namespace only.
 func (v *Vault) seal(namespaceID string, key []byte) ([]byte, error) {
-	if v.operator == nil {
+	if len(v.operators) == 0 {
 		return nil, fmt.Errorf("%w: %w", array.ErrKey, errNoOperator)
 	}
-	nonce := make([]byte, v.operator.NonceSize())
+	operator := v.operators[0]
+	nonce := make([]byte, operator.NonceSize())
 	rand.Read(nonce)
-	return v.operator.Seal(nonce, nonce, key, []byte(namespaceID)), nil
+	return operator.Seal(nonce, nonce, key, []byte(namespaceID)), nil
+}
+
+// unseal returns the key that seal sealed. The error wraps array.ErrKey.
+func (v *Vault) unseal(namespaceID string, sealed []byte) ([]byte, error) {
+	if len(v.operators) == 0 {
+		return nil, fmt.Errorf("%w: %w", array.ErrKey, errNoOperator)
+	}
+	for _, operator := range v.operators {
+		if n := operator.NonceSize(); len(sealed) > n {
+			if plain, err := operator.Open(nil, sealed[:n], sealed[n:], []byte(namespaceID)); err == nil {
+				return plain, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("%w: it was registered under another key of the operator; bring that back, or register the array anew", array.ErrKey)
 }
 
 // key returns the key that an asset was registered with, nil if it was not. The error wraps array.ErrKey.
@@ -46,13 +97,9 @@ func (v *Vault) key(a catalog.Asset) (*filter.Key, error) {
 	if len(sealed) == 0 {
 		return nil, nil
 	}
-	if v.operator == nil || len(sealed) < v.operator.NonceSize() {
-		return nil, fmt.Errorf("%w: %w", array.ErrKey, errNoOperator)
-	}
-	n := v.operator.NonceSize()
-	plain, err := v.operator.Open(nil, sealed[:n], sealed[n:], []byte(a.NamespaceID))
+	plain, err := v.unseal(a.NamespaceID, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%w: it was registered under another key of the operator; register the array anew", array.ErrKey)
+		return nil, err
 	}
 	return filter.NewKey(plain)
 }

@@ -63,8 +63,30 @@ func TestKeys(t *testing.T) {
 	if err := open(a); !errors.Is(err, array.ErrKey) {
 		t.Errorf("with another operator's key: %v", err)
 	}
-	w.operator = nil
+	w.operators = nil
 	if err := open(a); !errors.Is(err, array.ErrKey) {
 		t.Errorf("without an operator's key: %v", err)
+	}
+
+	// The operator's key changes: with both the array opens, and after resealing with the new one alone.
+	first, second, third := bytes.Repeat([]byte{1}, OperatorKeyBytes), bytes.Repeat([]byte{2}, OperatorKeyBytes), bytes.Repeat([]byte{3}, OperatorKeyBytes)
+	must(t, w.UseOperatorKey(second))
+	if lost, err := w.LostKeys(ctx); lost != 1 || err != nil {
+		t.Errorf("%d keys are lost, %v", lost, err)
+	}
+	if sealed, lost, err := w.Reseal(ctx); sealed != 0 || lost != 1 || err != nil {
+		t.Errorf("%d sealed, %d lost, %v", sealed, lost, err)
+	}
+	must(t, w.UseOperatorKey(third, first))
+	must(t, open(a))
+	if sealed, lost, err := w.Reseal(ctx); sealed != 1 || lost != 0 || err != nil {
+		t.Errorf("%d sealed, %d lost, %v", sealed, lost, err)
+	}
+	must(t, w.UseOperatorKey(third))
+	b, err := w.catalog.Resolve(ctx, a.NamespaceID, a.ID)
+	must(t, err)
+	must(t, open(b))
+	if lost, err := w.LostKeys(ctx); lost != 0 || err != nil {
+		t.Errorf("%d keys are lost, %v", lost, err)
 	}
 }

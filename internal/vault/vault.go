@@ -35,8 +35,8 @@ type Vault struct {
 	// ending has the names of the uploads that are being ended.
 	ending *keyedLocks
 	atWork *atWork
-	// operator seals the keys of encrypted arrays; nil for none.
-	operator cipher.AEAD
+	// operators open the keys of encrypted arrays, the first one seals them; none when there can be no such arrays.
+	operators []cipher.AEAD
 }
 
 // Limits bound what queries may hold.
