@@ -82,7 +82,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.fileOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -95,6 +95,8 @@ var errMediaType = errors.New("unsupported media type")
 // not see: public takes them out.
 func Classes() []web.Class {
 	return []web.Class{
+		{Err: vault.ErrNotFile, Status: http.StatusBadRequest, Code: 4116},
+		{Err: vault.ErrTooLong, Status: http.StatusBadRequest, Code: 4117},
 		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: 4151},
 		{Err: invite.ErrNotFound, Status: http.StatusNotFound, Code: 4046},
 		{Err: invite.ErrOver, Status: http.StatusGone, Code: 4116},

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite golden files")
 
 // sample fills in the parameters of a path with names of things that do not exist.
 func sample(path string) string {
-	return strings.NewReplacer("{namespace}", "ann", "{array}", "nothing", "{group}", "nothing", "{token}", "nothing", "{user}", "nobody").Replace(path)
+	return strings.NewReplacer("{namespace}", "ann", "{array}", "nothing", "{group}", "nothing", "{token}", "nothing", "{file}", "nothing", "{user}", "nobody").Replace(path)
 }
 
 // TestScopesOfRoutes is TOK-40: every operation, for each type of query that it takes, under every single scope. A scope
@@ -45,7 +45,7 @@ func TestScopesOfRoutes(t *testing.T) {
 					continue
 				}
 				status, body := w.call(secret, op.Method, sample(op.Path)+query, nil)
-				if !(status == http.StatusForbidden && strings.Contains(body, "4031")) {
+				if !(status == http.StatusForbidden && (strings.Contains(body, "4031") || op.Method == http.MethodHead)) {
 					allowed = append(allowed, string(s))
 				}
 			}

@@ -11,7 +11,7 @@ import (
 )
 
 // missing says how many published operations have no row yet; it only goes down.
-const missing = 44
+const missing = 39
 
 var parameter = regexp.MustCompile(`\{[^}]*\}`)
 

@@ -85,6 +85,12 @@ type Asset struct {
 // goes.
 func (a Asset) Part() string { return a.part }
 
+// The file types of arrays whose fragments are versions of a file.
+const (
+	FileType     = "file"
+	NotebookType = "notebook"
+)
+
 // Info is what people say about an asset; none of it changes what is stored.
 type Info struct {
 	Description     string

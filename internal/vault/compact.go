@@ -15,12 +15,12 @@ import (
 const compactMemory = 256 << 20
 
 // Compact applies a policy to every array and group of the catalogue, one after the other, as the server's own upkeep: no
-// grant is asked for, as it changes nothing that anybody may see. Assets that are marked read-only are left alone. After
-// each one it calls report. It returns an error when ctx ends or the catalogue cannot be read; what goes wrong with one
+// grant is asked for, as it changes nothing that anybody may see. Assets that are marked read-only are left alone, and so are
+// files and notebooks, whose fragments are versions that people go back to. After each one it calls report. It returns an error when ctx ends or the catalogue cannot be read; what goes wrong with one
 // asset is told to report alone.
 func (v *Vault) Compact(ctx context.Context, p consolidate.Policy, report func(catalog.Asset, consolidate.Done, error)) error {
 	return v.catalog.Each(ctx, func(ctx context.Context, a catalog.Asset, at catalog.Location) error {
-		if a.Info.ReadOnly {
+		if a.Info.ReadOnly || a.Info.FileType == catalog.FileType || a.Info.FileType == catalog.NotebookType {
 			return ctx.Err()
 		}
 		done, err := v.compact(ctx, p, a, at)

@@ -188,7 +188,7 @@ func (v *Vault) Recover(ctx context.Context) error {
 		if kind == catalog.Group {
 			return group.Exists(ctx, v.fs, at.URI())
 		}
-		return array.Exists(ctx, v.fs, at.URI())
+		return v.made(ctx, at.URI())
 	}, v.remove)
 }
 
