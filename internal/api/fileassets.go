@@ -223,6 +223,7 @@ func (a *API) stored(w http.ResponseWriter, r *web.Request, in *incoming, x cata
 	if err != nil {
 		return err
 	}
+	r.Found = x
 	properties := map[string]string{}
 	for name, value := range x.Info.FileProperties {
 		properties[name] = value
