@@ -222,8 +222,8 @@ func TestUploadProbe(t *testing.T) {
 	w.send(w.Other, http.MethodHead, "/v2/files/ann/x/upload", "", 404, "")
 }
 
-// form is the body of a form: fields in turn of name and value, then the file, then more fields.
-func form(t *testing.T, content string, fields []string, after ...string) (body []byte, contentType string) {
+// formBody is the body of a form: fields in turn of name and value, then the file, then more fields.
+func formBody(t *testing.T, content string, fields []string, after ...string) (body []byte, contentType string) {
 	var b bytes.Buffer
 	m := multipart.NewWriter(&b)
 	for i := 0; i < len(fields); i += 2 {
@@ -251,7 +251,7 @@ func TestUploadForm(t *testing.T) {
 	}
 	put := func(status int, part, content string, fields []string, after ...string) {
 		t.Helper()
-		body, contentType := form(t, content, fields, after...)
+		body, contentType := formBody(t, content, fields, after...)
 		send(body, contentType, status, part)
 	}
 	text := strings.Repeat("a,b\n", 3000)
@@ -265,7 +265,7 @@ func TestUploadForm(t *testing.T) {
 	put(400, "fields", text, []string{"name", strings.Repeat("x", formText+1)})
 	put(403, "storage", text, []string{"output_uri", "file:///etc/x"})
 	send([]byte("text"), "text/plain", 415, "multipart/form-data")
-	body, contentType := form(t, text, []string{"name", "cut"})
+	body, contentType := formBody(t, text, []string{"name", "cut"})
 	send(body[:2000], contentType, 400, "ended early")
 	w.send(w.Full, get, "/v1/arrays/browser/owned", "", 200, `"total_items":3`)
 	for _, name := range []string{"in.csv", "mine", "u"} {
