@@ -8,6 +8,7 @@ issue 4 asks for. Answers are compared before any time counts. Reads open the ar
 from one to the next. Peak memory is that of the process above one that only opens the array.
 """
 import argparse
+import hashlib
 import json
 import os
 import shutil
@@ -27,14 +28,21 @@ def libtiledb(spec):
         config = {"sm.compute_concurrency_level": spec["threads"], "sm.io_concurrency_level": spec["threads"]}
     if spec.get("budget"):
         config |= {"sm.mem.total_budget": spec["budget"]}
+    if spec["op"] == "consolidate":
+        config |= {"sm.consolidation.amplification": 1000}
     ctx, uri, op = tiledb.Ctx(config), spec["uri"], spec["op"]
     columns = {}
     if op == "write":
         columns = {f: np.fromfile(os.path.join(spec["input"], f), t) for f, t in spec["columns"].items()}
     answer, seconds = None, []
     for turn in range(spec["repeat"] + 1):
+        if op == "consolidate":
+            shutil.rmtree(uri, ignore_errors=True)
+            shutil.copytree(spec["input"], uri)
         start = time.perf_counter()
-        if op == "write":
+        if op == "consolidate":
+            tiledb.consolidate(uri, ctx=ctx)
+        elif op == "write":
             write(tiledb, ctx, uri, spec, columns)
         elif op == "fragments":
             answer = len(tiledb.array_fragments(uri, ctx=ctx))
@@ -130,6 +138,8 @@ class Side:
             args += ["--attrs", ",".join(spec["attrs"])]
         if op == "write":
             args += ["--input", spec["input"] if spec["dims"] else os.path.join(spec["input"], next(iter(spec["columns"])))]
+        if op == "consolidate":
+            args += ["--input", spec["input"]]
         if spec.get("box"):
             args += ["--subarray", ",".join(f"{lo}:{hi}" for lo, hi in spec["box"])]
             if spec.get("sparse"):
@@ -149,7 +159,8 @@ class Bench:
     def path(self, name):
         return os.path.join(self.directory, name)
 
-    def case(self, name, spec, bar=None, fresh=None, threads=(0, 1), same=True):
+    def case(self, name, spec, bar=None, fresh=None, threads=(0, 1), same=True, after=None, want=None):
+        """Runs a case; after() must say want of what an engine made."""
         for n in threads:
             times, answers = {side: [] for side in self.sides}, {}
             for turn in range(self.args.rounds):
@@ -159,6 +170,8 @@ class Bench:
                     got = self.sides[side].run(dict(spec, threads=n, repeat=spec.get("repeat", 3)))
                     times[side] += got["seconds"]
                     answers[side] = got["answer"]
+                    if after and turn == 0 and (made := after()) != want:
+                        raise SystemExit(f"{name}: {side} made {made} of {want}")
             if same and answers["azulejo"] != answers["libtiledb"]:
                 raise SystemExit(f"{name}: {answers}")
             best = {side: min(t) * 1e3 for side, t in times.items()}
@@ -229,11 +242,10 @@ def many_fragments(uri, count):
 
 
 # ------------------------------------------------------------------ cases
-def patches(b):
-    """50 overlapping patches of an array, read as a whole."""
+def patched(uri, n):
+    """A dense array of n x n cells that 50 overlapping patches were written to."""
     import tiledb
-    n = 1500 if b.args.quick else 3000
-    uri, rng = b.path("patches"), np.random.default_rng(9)
+    rng = np.random.default_rng(9)
     dense(uri, n, n // 10)
     values = plane(n)
     for _ in range(50):
@@ -241,6 +253,12 @@ def patches(b):
         y, x = rng.integers(0, n - side, 2)
         with tiledb.open(uri, "w") as array:
             array[y:y + side, x:x + side] = values[y:y + side, x:x + side]
+
+
+def patches(b):
+    """50 overlapping patches of an array, read as a whole."""
+    uri = b.path("patches")
+    patched(uri, 1500 if b.args.quick else 3000)
     b.case("read across 50 patches", {"op": "read-all", "uri": uri}, 0.25)
 
 
@@ -264,6 +282,51 @@ def sparse_write(b):
         values.tofile(os.path.join(folder, name))
     spec = {"op": "write", "uri": uri, "input": folder, "dims": ["x", "y"], "columns": {k: v.dtype.str for k, v in columns.items()}, "repeat": 2}
     b.case(f"write {n} sparse cells", spec, 0.5, fresh=lambda: points(uri), same=False)
+
+
+def merged(uri):
+    """The cells of an array as one fragment has them after a vacuum, in a sum."""
+    import tiledb
+    tiledb.vacuum(uri)
+    if (n := len(tiledb.array_fragments(uri))) != 1:
+        raise SystemExit(f"{uri}: {n} fragments after a consolidation")
+    return cells_of(uri)
+
+
+def cells_of(uri):
+    """All cells of an array in row-major order, in a sum."""
+    import tiledb
+    with tiledb.open(uri) as array:
+        got = array.query(order="C")[:]
+    got = got if isinstance(got, dict) else {"": got}
+    return {name: hashlib.sha256(np.ascontiguousarray(v)).hexdigest() for name, v in got.items()}
+
+
+def consolidation(b):
+    """Merging all fragments of an array into one."""
+    import tiledb
+    n = 500_000 if b.args.quick else 5_000_000
+    sparse, columns = b.path("merge-sparse"), point_columns(n)
+    points(sparse)
+    for part in range(20):
+        at = slice(part * n // 20, (part + 1) * n // 20)
+        with tiledb.open(sparse, "w") as array:
+            array[columns["x"][at], columns["y"][at]] = {"a": columns["a"][at], "b": columns["b"][at]}
+    side = 2000 if b.args.quick else 8000
+    rows, values = b.path("merge-rows"), plane(side)
+    dense(rows, side, side // 20)
+    for part in range(20):
+        at = slice(part * side // 20, (part + 1) * side // 20)
+        with tiledb.open(rows, "w") as array:
+            array[at, :] = values[at]
+    few = b.path("merge-patches")
+    patched(few, 1500 if b.args.quick else 3000)
+    small = b.path("merge-small")
+    many_fragments(small, 200 if b.args.quick else 1000)
+    for name, source in (("20 sparse fragments", sparse), ("20 dense fragments of rows", rows), ("50 dense patches", few), ("many small fragments", small)):
+        uri = b.path("merged")
+        spec = {"op": "consolidate", "uri": uri, "input": source, "repeat": 2}
+        b.case(f"consolidation of {name}", spec, 0.6, same=False, after=lambda: merged(uri), want=cells_of(source))
 
 
 def dense_write(b):
@@ -310,7 +373,7 @@ def memory(b):
         b.memory(f"peak of reading {side}x{side} doubles", {"op": "read-all", "uri": plain}, budget)
 
 
-CASES = {"patches": patches, "fragments": fragments, "sparse-write": sparse_write, "dense-write": dense_write, "aggregate": aggregate, "memory": memory}
+CASES = {"patches": patches, "fragments": fragments, "sparse-write": sparse_write, "consolidation": consolidation, "dense-write": dense_write, "aggregate": aggregate, "memory": memory}
 
 
 def table(rows):

@@ -16,6 +16,7 @@ import (
 
 	"azulejo/array"
 	"azulejo/condition"
+	"azulejo/consolidate"
 	"azulejo/datatype"
 	"azulejo/internal/pool"
 	"azulejo/query"
@@ -27,7 +28,7 @@ import (
 // benchCommand runs one operation on a local array many times in one process and prints the seconds of each as JSON:
 // the contract by which benchmarks put engines side by side. Every timed repeat opens the array anew and keeps nothing.
 type benchCommand struct {
-	Op       string `arg:"" enum:"open,domain,fragments,read,windows,sparse,aggregate,write" help:"What to time: ${enum}."`
+	Op       string `arg:"" enum:"open,domain,fragments,read,windows,sparse,aggregate,write,consolidate" help:"What to time: ${enum}."`
 	URI      string `name:"uri" required:"" help:"The local array."`
 	Subarray string `help:"Inclusive ranges lo:hi, one per dimension, separated by commas."`
 	Windows  string `help:"JSON file with a list of subarrays [[lo,hi],...]." type:"existingfile"`
@@ -35,7 +36,7 @@ type benchCommand struct {
 	Attrs    string `help:"Attributes to return, separated by commas; all when absent."`
 	Cond     string `help:"A condition such as 'a < 100'."`
 	Layout   string `default:"row-major" enum:"row-major,unordered" help:"Order of the result: ${enum}."`
-	Input    string `help:"Raw cells to write, in C order; for sparse arrays a directory with a file of cells for every field." type:"path"`
+	Input    string `help:"Raw cells to write, in C order; for sparse arrays a directory with a file of cells for every field. The array to consolidate copies of, each of which takes the place of the array at the URI." type:"path"`
 	Budget   int64  `help:"Bytes that a read may hold; it is then done in parts, none of which is kept."`
 	Repeat   int    `default:"5" help:"Timed repeats."`
 	Warmup   int    `default:"1" help:"Repeats before them that are not timed."`
@@ -65,6 +66,9 @@ func (c *benchCommand) Run(ctx context.Context) error {
 	var last benchOutcome
 	for turn := range c.Warmup + c.Repeat {
 		last = benchOutcome{}
+		if err := job.renew(); err != nil {
+			return err
+		}
 		start := time.Now()
 		if last, err = job.once(ctx); err != nil {
 			return err
@@ -99,6 +103,9 @@ func (c *benchCommand) prepare(ctx context.Context) (*benchJob, error) {
 	if c.URI, err = local(c.URI); err != nil {
 		return nil, err
 	}
+	if err = job.renew(); err != nil {
+		return nil, err
+	}
 	arr, err := array.Open(ctx, job.fs, c.URI, array.Latest(), array.SchemaOnly())
 	if err != nil {
 		return nil, err
@@ -117,6 +124,18 @@ func (c *benchCommand) prepare(ctx context.Context) (*benchJob, error) {
 		err = job.readInput()
 	}
 	return job, err
+}
+
+// renew replaces an array that is to be consolidated by a copy of the one that was not yet.
+func (j *benchJob) renew() error {
+	if j.Op != "consolidate" {
+		return nil
+	}
+	place := strings.TrimPrefix(j.URI, "file://")
+	if err := os.RemoveAll(place); err != nil {
+		return err
+	}
+	return os.CopyFS(place, os.DirFS(j.Input))
 }
 
 // readInput reads the cells to write: of the one attribute of a dense array, of every field of a sparse one.
@@ -138,6 +157,11 @@ func (j *benchJob) readInput() error {
 
 // once is one timed repeat: open, do, close.
 func (j *benchJob) once(ctx context.Context) (benchOutcome, error) {
+	if j.Op == "consolidate" {
+		// All fragments become one, however many cells that adds.
+		_, err := consolidate.Fragments(ctx, j.fs, j.URI, consolidate.Options{Threads: j.Threads, Amplification: 1000})
+		return benchOutcome{}, err
+	}
 	arr, err := array.Open(ctx, j.fs, j.URI, array.Latest())
 	if err != nil {
 		return benchOutcome{}, err
