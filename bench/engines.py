@@ -305,14 +305,14 @@ def cells_of(uri):
 def consolidation(b):
     """Merging all fragments of an array into one."""
     import tiledb
-    n = 500_000 if b.args.quick else 5_000_000
+    n = 200_000 if b.args.quick else 5_000_000
     sparse, columns = b.path("merge-sparse"), point_columns(n)
     points(sparse)
     for part in range(20):
         at = slice(part * n // 20, (part + 1) * n // 20)
         with tiledb.open(sparse, "w") as array:
             array[columns["x"][at], columns["y"][at]] = {"a": columns["a"][at], "b": columns["b"][at]}
-    side = 2000 if b.args.quick else 8000
+    side = 1000 if b.args.quick else 8000
     rows, values = b.path("merge-rows"), plane(side)
     dense(rows, side, side // 20)
     for part in range(20):
@@ -322,7 +322,7 @@ def consolidation(b):
     few = b.path("merge-patches")
     patched(few, 1500 if b.args.quick else 3000)
     small = b.path("merge-small")
-    many_fragments(small, 200 if b.args.quick else 1000)
+    many_fragments(small, 50 if b.args.quick else 1000)
     for name, source in (("20 sparse fragments", sparse), ("20 dense fragments of rows", rows), ("50 dense patches", few), ("many small fragments", small)):
         uri = b.path("merged")
         spec = {"op": "consolidate", "uri": uri, "input": source, "repeat": 2}
