@@ -27,6 +27,7 @@ import (
 	"azulejo/internal/db"
 	"azulejo/internal/demo"
 	"azulejo/internal/invite"
+	"azulejo/internal/repeat"
 	"azulejo/internal/s3face"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
@@ -212,7 +213,7 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	operations := api.New(api.Parts{Spool: bodies, Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
+	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
 		Invites: invite.New(s.store.db, time.Now),
 		Limits:  api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)

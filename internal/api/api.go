@@ -22,6 +22,7 @@ import (
 	"azulejo/internal/gate"
 	"azulejo/internal/invite"
 	"azulejo/internal/pool"
+	"azulejo/internal/repeat"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
 	"azulejo/internal/upload"
@@ -45,6 +46,7 @@ type API struct {
 	key      []byte
 	limits   Limits
 	spool    *spool.Dir
+	repeats  *repeat.Writes
 }
 
 // Limits bound what requests may hold.
@@ -69,11 +71,13 @@ type Parts struct {
 	Limits   Limits
 	// Spool keeps cells that are too many for memory.
 	Spool *spool.Dir
+	// Repeats remembers writes until their replies were sent.
+	Repeats *repeat.Writes
 }
 
 // New returns the operations over their parts.
 func New(p Parts) *API {
-	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool,
+	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool, repeats: p.Repeats,
 		invites: p.Invites}
 }
 

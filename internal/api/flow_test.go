@@ -75,7 +75,7 @@ func newFlow(t *testing.T, l vault.Limits) (*world, *held, string) {
 	t.Helper()
 	w, h := newWorld(t), newHeld()
 	w.Vault = vault.New(h, w.Catalog, l)
-	w.api = New(Parts{Accounts: w.Accounts, Tokens: w.Tokens, Catalog: w.Catalog, Vault: w.Vault, Uses: w.Uses, Spool: w.Spool, Key: bytes.Repeat([]byte{7}, 32), Limits: Limits{MessageBytes: 16 << 20, SpoolFrom: 256 << 10}})
+	w.api = New(Parts{Accounts: w.Accounts, Tokens: w.Tokens, Catalog: w.Catalog, Vault: w.Vault, Uses: w.Uses, Spool: w.Spool, Repeats: w.Repeats, Key: bytes.Repeat([]byte{7}, 32), Limits: Limits{MessageBytes: 16 << 20, SpoolFrom: 256 << 10}})
 	var err error
 	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: w.Tokens, Accounts: w.Accounts, Classes: Classes()}, w.api.Operations())
 	must(t, err)

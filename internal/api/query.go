@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,7 +14,6 @@ import (
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
-	"azulejo/query"
 	"azulejo/schema"
 )
 
@@ -119,6 +119,7 @@ func (a *API) submit(framing wire.Framing, last bool) web.Handler {
 		if r.Action == access.ArrayRead {
 			return a.read(w, r, framing)
 		}
+		watchBody(r)
 		arr, q, err := decoded(r, a.newest)
 		if err != nil {
 			return err
@@ -169,21 +170,21 @@ func (a *API) write(w http.ResponseWriter, r *web.Request, q *wire.Query, framin
 	if q.Write.Timestamp, err = queryTime(r, q); err != nil {
 		return err
 	}
-	began := time.Now()
-	written, err := arr.Write(r.Context(), q.Write)
+	once, err := a.begin(r, q)
 	if err != nil {
 		return err
 	}
-	var made []query.Written
-	if written.Fragment != "" {
-		made = append(made, written)
+	began := time.Now()
+	made, err := writeOnce(r, arr, q.Write, once)
+	if err != nil {
+		return errors.Join(err, once.failed(r, err))
 	}
 	q.Took = time.Since(began)
 	reply, err := q.EncodeWritten(framing, made, "")
-	if err != nil {
-		return err
+	if err == nil {
+		err = send(w, r, reply)
 	}
-	return send(w, r, reply)
+	return errors.Join(err, once.answered(w, r, len(made) > 0, err))
 }
 
 // deleteCells deletes the cells that meet the condition of a query.

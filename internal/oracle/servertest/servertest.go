@@ -15,6 +15,7 @@ import (
 	"azulejo/internal/db"
 	"azulejo/internal/invite"
 	"azulejo/internal/oracle/dbtest"
+	"azulejo/internal/repeat"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
 	"azulejo/internal/vault"
@@ -23,6 +24,7 @@ import (
 
 // Parts are the parts of a server over Dir that end with the test.
 type Parts struct {
+	DB       *db.DB
 	Accounts *account.Accounts
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
@@ -30,6 +32,7 @@ type Parts struct {
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Spool    *spool.Dir
+	Repeats  *repeat.Writes
 	// Dir is the data directory, Allowed one that ann may use as well.
 	Dir, Allowed string
 	// Ann is a user, Full and Other are tokens of ann and of bob with every scope.
@@ -54,11 +57,12 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
 	Must(t, err)
 	t.Cleanup(func() { d.Close() })
-	p := &Parts{Dir: dir, Allowed: allowed, Accounts: account.New(d, time.Now, 2), Invites: invite.New(d, time.Now)}
+	p := &Parts{DB: d, Dir: dir, Allowed: allowed, Accounts: account.New(d, time.Now, 2), Invites: invite.New(d, time.Now)}
 	p.Tokens = token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour, Remember: 24 * time.Hour})
 	p.Catalog, err = catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
 	Must(t, err)
 	p.Uses = activity.NewUses(d)
+	p.Repeats = repeat.New(d, time.Now)
 	p.Spool, err = spool.Open(filepath.Join(dir, "spool"))
 	Must(t, err)
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
