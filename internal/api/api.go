@@ -86,7 +86,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.fileOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.fileOps(), a.notebookOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops

@@ -293,19 +293,19 @@ func (a *API) wrapFile(w http.ResponseWriter, r *web.Request) error {
 	if err := in.setName(path.Base(key)); err != nil {
 		return err
 	}
-	if in.asset, err = formAsset(r, want.OutputURI, want.Name, in.name); err != nil {
+	if in.asset, err = formAsset(r, r.Param("namespace"), want.OutputURI, want.Name, in.name); err != nil {
 		return err
 	}
 	return a.store(w, r, in)
 }
 
-// formAsset says what to make of a file, as a form or a JSON body has it: at a place, under a name, or under the file's own.
-func formAsset(r *web.Request, outputURI, name, own string) (catalog.NewAsset, error) {
+// formAsset says what to make of a file in a namespace, as a form or a JSON body has it: at a place, under a name, or under the file's own.
+func formAsset(r *web.Request, into, outputURI, name, own string) (catalog.NewAsset, error) {
 	ref := outputURI
 	if rest, ok := strings.CutPrefix(ref, tiledbScheme); ok {
 		namespace, last, _ := strings.Cut(rest, "/")
-		if !sameName(namespace, r.Param("namespace")) {
-			return catalog.NewAsset{}, fmt.Errorf("%w: output_uri is in another namespace than the address", web.ErrBadRequest)
+		if !sameName(namespace, into) {
+			return catalog.NewAsset{}, fmt.Errorf("%w: output_uri is in another namespace", web.ErrBadRequest)
 		}
 		ref = last
 	}

@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"azulejo/array"
 	"azulejo/datatype"
@@ -112,8 +111,7 @@ func TestFileVersions(t *testing.T) {
 		w.uploadBytes("/v2/files/ann/f/upload", "filename=t.txt", []byte(text), 201, `"file_name":"f"`)
 		f := w.file("f")
 		ends = append(ends, uint64(f.Modified().UnixMilli()))
-		for before := time.Now().UnixMilli(); time.Now().UnixMilli() == before; { // versions are told apart by the millisecond
-		}
+		waitMilli()
 	}
 	for i, text := range texts {
 		if rec := w.get(fmt.Sprintf("/v1/files/ann/f/download?end_timestamp=%d", ends[i])); rec.Code != 200 || rec.Body.String() != text {

@@ -33,7 +33,7 @@ func (a *API) uploadForm(k fileKind) web.Handler {
 		if err := errors.Join(in.setName(part.FileName()), in.setType(part.Header.Get("Content-Type"))); err != nil {
 			return err
 		}
-		if in.asset, err = formAsset(r, fields["output_uri"], fields["name"], in.name); err != nil {
+		if in.asset, err = formAsset(r, r.Param("namespace"), fields["output_uri"], fields["name"], in.name); err != nil {
 			return err
 		}
 		return a.store(w, r, in)

@@ -337,3 +337,24 @@ func (a *Array) EndTimes() []uint64 {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
+
+// PruneVersions removes the fragments of an array but those of the newest times, of which keep are left. The grant is for
+// deleting.
+func (v *Vault) PruneVersions(ctx context.Context, g access.Grant, a catalog.Asset, keep uint64) error {
+	arr, err := v.OpenArray(ctx, g, a, array.Latest())
+	if err != nil {
+		return err
+	}
+	times := arr.EndTimes()
+	if keep == 0 || uint64(len(times)) <= keep {
+		return nil
+	}
+	first := times[uint64(len(times))-keep]
+	names := []string{}
+	for _, f := range arr.arr.Fragments() {
+		if f.Name().End < first {
+			names = append(names, vfs.Base(f.URI()))
+		}
+	}
+	return v.DeleteFragments(ctx, g, a, array.Latest(), names)
+}
