@@ -14,6 +14,7 @@ package catalog
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -146,6 +147,8 @@ type Catalog struct {
 
 	// assets remembers what Resolve found until an asset changes.
 	assets *db.Memo[string, Asset]
+	// stored remembers what ByStorage found for whole lists until an asset changes.
+	stored *db.Memo[[sha256.Size]byte, map[string]Asset]
 	// owners remembers what local answered until a grant changes.
 	owners *db.Memo[struct{}, []prefix]
 }
@@ -155,7 +158,8 @@ type Catalog struct {
 // from which the user admin may create and register. All of them are resolved
 // now, so they must exist; the storage directory is made.
 func Open(d *db.DB, now func() time.Time, dataDir string, allowed []string, admin string) (*Catalog, error) {
-	c := &Catalog{db: d, now: now, admin: admin, assets: db.NewMemo[string, Asset](d, now), owners: db.NewMemo[struct{}, []prefix](d, now)}
+	c := &Catalog{db: d, now: now, admin: admin, assets: db.NewMemo[string, Asset](d, now), owners: db.NewMemo[struct{}, []prefix](d, now),
+		stored: db.NewSmallMemo[[sha256.Size]byte, map[string]Asset](d, now, storedLists)}
 	var err error
 	if c.data, err = canonicalDir(dataDir); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -297,9 +301,15 @@ func (c *Catalog) locate(ctx context.Context, a Asset) (Location, error) {
 	return Location{place}, c.own(ctx, a.NamespaceID, a.path)
 }
 
+// forget forgets what is remembered of assets.
+func (c *Catalog) forget() {
+	c.assets.Forget()
+	c.stored.Forget()
+}
+
 // update is db.DB.Update for everything that changes assets.
 func (c *Catalog) update(ctx context.Context, fn func(tx *sql.Tx) error) error {
-	defer c.assets.Forget()
+	defer c.forget()
 	return c.db.Update(ctx, fn)
 }
 

@@ -648,3 +648,30 @@ func FuzzCheckName(f *testing.F) {
 		}
 	})
 }
+
+func TestByStorageKnowsChanges(t *testing.T) {
+	w := newWorld(t) // its clock stands still, so nothing is forgotten by age
+	a, b := w.must(w.create(w.ann, "a")), w.must(w.create(w.bob, "b"))
+	uris := []string{a.StorageURI(), b.StorageURI(), "file:///nowhere", "s3://x/y"}
+	check := func(what string, want ...string) {
+		t.Helper()
+		for range 2 {
+			found, err := w.ByStorage(ctx, uris)
+			if err != nil || len(found) != len(want) {
+				t.Fatalf("%s: %v, %v", what, found, err)
+			}
+			for _, id := range want {
+				if !slices.ContainsFunc(uris, func(u string) bool { return found[u].ID == id }) {
+					t.Errorf("%s: %s is missing", what, id)
+				}
+			}
+		}
+	}
+	check("both", a.ID, b.ID)
+	if err := w.Delete(ctx, w.grant(w.ann, access.ArrayDelete, a.Object()), a, removeDir); err != nil {
+		t.Fatal(err)
+	}
+	check("after one was deleted", b.ID)
+	uris = slices.Concat(uris, make([]string, storedURIs))
+	check("a list too long to remember", b.ID)
+}

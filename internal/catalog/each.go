@@ -43,7 +43,7 @@ func (c *Catalog) Seals(ctx context.Context, change func(namespaceID string, sea
 		id, namespaceID string
 		sealed          []byte
 	}
-	defer c.assets.Forget()
+	defer c.forget()
 	return c.db.Update(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, "SELECT id, namespace_id, sealed_key FROM assets WHERE length(sealed_key) > 0")
 		if err != nil {

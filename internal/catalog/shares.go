@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -170,9 +171,21 @@ func (c *Catalog) RemoveMembers(ctx context.Context, g access.Grant, in Asset, a
 	})
 }
 
+const (
+	// storedLists is how many lists ByStorage remembers, storedURIs how long they may be.
+	storedLists, storedURIs = 16, 2000
+)
+
 // ByStorage returns the assets that are stored at URIs, whoever's they are, by URI. What is no asset's is left out. Whether
-// somebody may know of an asset is the caller's to ask.
+// somebody may know of an asset is the caller's to ask. The map must not be modified: the same list may get it again.
 func (c *Catalog) ByStorage(ctx context.Context, uris []string) (map[string]Asset, error) {
+	if len(uris) > storedURIs {
+		return c.byStorage(ctx, uris)
+	}
+	return c.stored.Get(ctx, sha256.Sum256([]byte(strings.Join(uris, "\x00"))), func() (map[string]Asset, error) { return c.byStorage(ctx, uris) })
+}
+
+func (c *Catalog) byStorage(ctx context.Context, uris []string) (map[string]Asset, error) {
 	places := map[string]map[string]string{} // by root and path
 	for _, uri := range uris {
 		p, err := parseStorage(uri)

@@ -10,15 +10,16 @@ const (
 	// memoLife is how long a look-up is remembered at most, so that what a command
 	// line tool writes beside a server on SQLite is seen.
 	memoLife = time.Second
-	// memoSize bounds the look-ups remembered at once.
+	// memoSize bounds the look-ups remembered at once, where they are small.
 	memoSize = 4096
 )
 
 // Memo remembers the results of look-ups until something is written, on
 // PostgreSQL by whichever process. It is safe for concurrent use. Values are shared: nobody may modify them.
 type Memo[K comparable, V any] struct {
-	db  *DB
-	now func() time.Time
+	db   *DB
+	now  func() time.Time
+	most int // look-ups remembered at once
 
 	mu sync.Mutex
 	// writes counts the calls of Forget; both fields are guarded by mu.
@@ -34,7 +35,12 @@ type remembered[V any] struct {
 
 // NewMemo returns an empty memo of what is found in d. now is the clock.
 func NewMemo[K comparable, V any](d *DB, now func() time.Time) *Memo[K, V] {
-	return &Memo[K, V]{db: d, now: now, known: map[K]remembered[V]{}}
+	return NewSmallMemo[K, V](d, now, memoSize)
+}
+
+// NewSmallMemo returns an empty memo that holds at most so many values, for large ones.
+func NewSmallMemo[K comparable, V any](d *DB, now func() time.Time, most int) *Memo[K, V] {
+	return &Memo[K, V]{db: d, now: now, most: most, known: map[K]remembered[V]{}}
 }
 
 // Get returns what is remembered for k, or what find finds. Errors are not
@@ -60,7 +66,7 @@ func (m *Memo[K, V]) Get(ctx context.Context, k K, find func() (V, error)) (V, e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.writes == writes {
-		if len(m.known) >= memoSize {
+		if len(m.known) >= m.most {
 			clear(m.known)
 		}
 		m.known[k] = remembered[V]{v, at, stamp}

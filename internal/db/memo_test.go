@@ -44,4 +44,11 @@ func TestMemo(t *testing.T) {
 	if len(m.known) > memoSize {
 		t.Errorf("%d remembered", len(m.known))
 	}
+	small := NewSmallMemo[int, int](&DB{}, time.Now, 3)
+	for i := range 10 {
+		small.Get(t.Context(), i, func() (int, error) { return i, nil })
+	}
+	if len(small.known) > 3 {
+		t.Errorf("%d remembered of at most 3", len(small.known))
+	}
 }
