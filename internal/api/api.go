@@ -120,10 +120,8 @@ func Classes() []web.Class {
 		{Err: group.ErrExists, Status: http.StatusConflict, Code: 4105, Message: public},
 		{Err: array.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: group.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
-		{Err: array.ErrKey, Status: http.StatusBadRequest, Code: 4111, Message: func(err error) string {
-			return public(err) + "; an encrypted array is registered with its encryption_key, of 32 bytes"
-		}},
-		{Err: group.ErrKey, Status: http.StatusNotImplemented, Code: 5102, Message: public},
+		{Err: array.ErrKey, Status: http.StatusBadRequest, Code: 4111, Message: badKey},
+		{Err: group.ErrKey, Status: http.StatusBadRequest, Code: 4111, Message: badKey},
 		{Err: filter.ErrUnsupported, Status: http.StatusNotImplemented, Code: 5102, Message: public},
 		{Err: array.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
 		{Err: group.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
@@ -149,6 +147,11 @@ func Classes() []web.Class {
 		{Err: group.ErrInvalid, Status: http.StatusBadRequest, Code: 4110, Message: public},
 		{Err: array.ErrInvalid, Status: http.StatusBadRequest, Code: 4110, Message: public},
 	}
+}
+
+// badKey tells what to do where a key is missing or wrong.
+func badKey(err error) string {
+	return public(err) + "; what is encrypted is registered with its encryption_key, of 32 bytes"
 }
 
 // findNamespace looks up the namespace of a path.

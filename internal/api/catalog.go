@@ -322,17 +322,21 @@ type registration struct {
 	Description     string   `json:"description"`
 	CredentialsName string   `json:"access_credentials_name"`
 	Tags            []string `json:"tags"`
-	// EncryptionKey is the text that is the key of an encrypted array, EncryptionKeyBase64 any key.
+	givenKey
+}
+
+// givenKey is the key of what is registered: EncryptionKey is a text that is one, EncryptionKeyBase64 any.
+type givenKey struct {
 	EncryptionKey       string `json:"encryption_key"`
 	EncryptionKeyBase64 []byte `json:"encryption_key_base64"`
 }
 
-// key returns the key of a registration, nil for none.
-func (r registration) key() []byte {
-	if r.EncryptionKey != "" {
-		return []byte(r.EncryptionKey)
+// key returns the key, nil for none.
+func (k givenKey) key() []byte {
+	if k.EncryptionKey != "" {
+		return []byte(k.EncryptionKey)
 	}
-	return r.EncryptionKeyBase64
+	return k.EncryptionKeyBase64
 }
 
 func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {

@@ -317,6 +317,7 @@ type groupDetails struct {
 	Tags            []string `json:"tags"`
 	LicenseID       string   `json:"license_id"`
 	LicenseText     string   `json:"license_text"`
+	givenKey                 // of a group to register
 }
 
 // groupBody is the body of a group's creation or registration: details in version 1, details under a name in version 2.
@@ -382,7 +383,7 @@ func (a *API) registerGroup(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	made, err := a.vault.RegisterGroup(r.Context(), r.Grant, n)
+	made, err := a.vault.RegisterGroup(r.Context(), r.Grant, n, d.key())
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,11 @@ func (v *Vault) OpenGroup(ctx context.Context, g access.Grant, a catalog.Asset, 
 	if err != nil {
 		return nil, err
 	}
-	opened, err := group.Open(ctx, v.fs, where.URI(), at)
+	key, err := v.key(a)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := group.Open(ctx, v.fs, where.URI(), at, group.WithKey(key))
 	if err != nil {
 		return nil, err
 	}

@@ -127,15 +127,9 @@ func (v *Vault) CreateArray(ctx context.Context, g access.Grant, n catalog.NewAs
 // wraps array.ErrKey when it is not the array's.
 func (v *Vault) RegisterArray(ctx context.Context, g access.Grant, n catalog.NewAsset, key []byte) (catalog.Asset, error) {
 	n.Kind = catalog.Array
-	var tried *filter.Key
-	if key != nil {
-		var err error
-		if tried, err = filter.NewKey(key); err != nil {
-			return catalog.Asset{}, fmt.Errorf("%w: %w", array.ErrKey, err)
-		}
-		if n.SealedKey, err = v.seal(g.Object().ID, key); err != nil {
-			return catalog.Asset{}, err
-		}
+	tried, err := v.keep(g, &n, key)
+	if err != nil {
+		return catalog.Asset{}, err
 	}
 	return v.catalog.Register(ctx, g, n, func(ctx context.Context, at catalog.Location) (bool, error) {
 		there, err := array.Exists(ctx, v.fs, at.URI())
@@ -144,6 +138,19 @@ func (v *Vault) RegisterArray(ctx context.Context, g access.Grant, n catalog.New
 		}
 		return there, err
 	})
+}
+
+// keep puts a key into what is to be registered, sealed, and returns it, nil for none.
+func (v *Vault) keep(g access.Grant, n *catalog.NewAsset, key []byte) (*filter.Key, error) {
+	if key == nil {
+		return nil, nil
+	}
+	k, err := filter.NewKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", array.ErrKey, err)
+	}
+	n.SealedKey, err = v.seal(g.Object().ID, key)
+	return k, err
 }
 
 // DeleteArray removes an array and its catalogue entry.
@@ -164,11 +171,28 @@ func (v *Vault) CreateGroup(ctx context.Context, g access.Grant, n catalog.NewAs
 	})
 }
 
-// RegisterGroup gives a group that exists in storage a catalogue entry.
-func (v *Vault) RegisterGroup(ctx context.Context, g access.Grant, n catalog.NewAsset) (catalog.Asset, error) {
+// RegisterGroup gives a group that exists in storage a catalogue entry. key is the key of an encrypted group, nil for none;
+// it is tried on members and metadata, and kept as that of an array. The error wraps group.ErrKey when it is not the group's,
+// or the group needs one.
+func (v *Vault) RegisterGroup(ctx context.Context, g access.Grant, n catalog.NewAsset, key []byte) (catalog.Asset, error) {
 	n.Kind = catalog.Group
+	tried, err := v.keep(g, &n, key)
+	if err != nil {
+		return catalog.Asset{}, err
+	}
 	return v.catalog.Register(ctx, g, n, func(ctx context.Context, at catalog.Location) (bool, error) {
-		return group.Exists(ctx, v.fs, at.URI())
+		there, err := group.Exists(ctx, v.fs, at.URI())
+		if err != nil || !there {
+			return there, err
+		}
+		opened, err := group.Open(ctx, v.fs, at.URI(), group.Latest(), group.WithKey(tried))
+		if err == nil {
+			_, err = opened.Metadata(ctx)
+		}
+		if tried == nil && !errors.Is(err, group.ErrKey) {
+			err = nil // what else cannot be read shows when it is
+		}
+		return there, err
 	})
 }
 

@@ -103,5 +103,40 @@ class Sparse(Encrypted):
             tiledb.open(site.directory("e-sparse-moved"), ctx=site.local())
 
 
+class Groups(Encrypted):
+    def register(self, path, name, **more):
+        details = {"name": name, "uri": "file://" + path, **more}
+        return self.site.http("PUT", f"/v2/groups/{self.site.namespace}", {"group_details": details})
+
+    def run(self):
+        site, ctx = self.site, self.site.client()
+        path, array = os.path.join(site.dir, "e-group"), os.path.join(site.dir, "e-member")
+        domain = tiledb.Domain(tiledb.Dim("d", domain=(0, 9), tile=10, dtype=np.int64))
+        tiledb.Array.create(array, tiledb.ArraySchema(domain=domain, attrs=[tiledb.Attr("a", dtype=np.int32)]))
+        member = site.adopt(array, "e-member")
+        tiledb.group_create(path, ctx=self.keyed())
+        with tiledb.Group(path, "w", ctx=self.keyed()) as g:
+            g.meta["k"] = "v"
+            g.add("file://" + array, name="m")
+        status, body = self.register(path, "e-nokey")
+        assert status == 400 and "encryption_key" in body, (status, body)
+        status, body = self.register(path, "e-group", encryption_key="x" * 32)
+        assert status == 400 and "encryption_key" in body, (status, body)
+        status, body = self.register(path, "e-group", encryption_key=KEY)
+        assert status == 201 and KEY not in body, (status, body)
+        with tiledb.Group(site.uri("e-group"), ctx=ctx) as g:
+            assert dict(g.meta) == {"k": "v"} and [m.name for m in g] == ["m"], (dict(g.meta), list(g))
+        with tiledb.Group(site.uri("e-group"), "w", ctx=ctx) as g:
+            g.meta["n"] = 7
+            g.remove("m")
+        with tiledb.Group(site.uri("e-group"), "w", ctx=ctx) as g:
+            g.add(member, name="again")
+        for where, context in ((site.uri("e-group"), ctx), (path, self.keyed())):
+            with tiledb.Group(where, ctx=context) as g:
+                assert dict(g.meta) == {"k": "v", "n": 7} and [m.name for m in g] == ["again"], (where, dict(g.meta), list(g))
+        with refused():
+            tiledb.Group(path, ctx=site.local())
+
+
 if __name__ == "__main__":
-    main([Dense, Sparse])
+    main([Dense, Sparse, Groups])
