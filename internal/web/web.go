@@ -208,8 +208,13 @@ func (s *Server) Operations() []Operation {
 
 // NewHTTPServer returns an HTTP server for h with limits on what a client may
 // take before its request is complete. There is no limit on how long a call may
-// run: queries and code take their time.
+// run: queries and code take their time. It speaks HTTP/1.1 and HTTP/2, the
+// latter also without TLS for clients that begin with it.
 func NewHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	var spoken http.Protocols
+	spoken.SetHTTP1(true)
+	spoken.SetHTTP2(true)
+	spoken.SetUnencryptedHTTP2(true)
 	return &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+		Protocols: &spoken, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 }
