@@ -87,9 +87,9 @@ func (c *operatorRotate) Run(ctx context.Context) (err error) {
 	if err := os.Rename(filepath.Join(c.Data, "keys", nextOperatorKey), path); err != nil {
 		return err
 	}
-	fmt.Printf("keys of %d arrays are kept under the new key\n", sealed)
+	fmt.Printf("keys of %d arrays and credentials are kept under the new key\n", sealed)
 	if lost > 0 {
-		fmt.Fprintf(os.Stderr, "azulejo: keys of %d arrays were kept under another key than the last one and are lost; register these arrays anew\n", lost)
+		fmt.Fprintf(os.Stderr, "azulejo: keys of %d arrays and credentials were kept under another key than the last one and are lost; register them anew\n", lost)
 	}
 	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"azulejo/internal/catalog"
 	"azulejo/internal/config"
 	"azulejo/internal/console"
+	"azulejo/internal/credential"
 	"azulejo/internal/db"
 	"azulejo/internal/demo"
 	"azulejo/internal/invite"
@@ -203,7 +204,7 @@ func (s *server) wire(ctx context.Context) error {
 	if lost, err := s.vault.LostKeys(ctx); err != nil {
 		return err
 	} else if lost > 0 {
-		s.log.Warn("encrypted arrays cannot be opened: their keys were kept under another operator's key; bring back keys/arrays, or register them anew", "arrays", lost)
+		s.log.Warn("encrypted arrays and credentials cannot be opened: their keys were kept under another operator's key; bring back keys/arrays, or register them anew", "number", lost)
 	}
 	if err := s.vault.Recover(ctx); err != nil {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
@@ -214,8 +215,8 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
-		Invites: invite.New(s.store.db, time.Now),
-		Limits:  api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp)}})
+		Invites: invite.New(s.store.db, time.Now), Secrets: credential.New(s.store.db, time.Now, s.vault),
+		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp), Endpoints: s.settings.AllowEndpoints}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
+	"azulejo/internal/credential"
 	"azulejo/internal/gate"
 	"azulejo/internal/invite"
 	"azulejo/internal/pool"
@@ -41,6 +42,7 @@ type API struct {
 	tokens   *token.Tokens
 	catalog  *catalog.Catalog
 	invites  *invite.Invitations
+	secrets  *credential.Credentials
 	vault    *vault.Vault
 	uses     *activity.Uses
 	key      []byte
@@ -57,6 +59,8 @@ type Limits struct {
 	SpoolFrom int64
 	// SignUp says who may make an account; the zero value is InviteOnly.
 	SignUp SignUp
+	// Endpoints are hosts that users may name as endpoints of object stores though they are in private networks.
+	Endpoints []string
 }
 
 // Parts are what the operations work on. Key is the secret that seals resume positions, at least 32 bytes.
@@ -65,6 +69,7 @@ type Parts struct {
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
 	Invites  *invite.Invitations
+	Secrets  *credential.Credentials
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Key      []byte
@@ -78,7 +83,7 @@ type Parts struct {
 // New returns the operations over their parts.
 func New(p Parts) *API {
 	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool, repeats: p.Repeats,
-		invites: p.Invites}
+		invites: p.Invites, secrets: p.Secrets}
 }
 
 // Operations returns the table: every operation that is served.
@@ -86,7 +91,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.fileOps(), a.notebookOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.fileOps(), a.notebookOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -102,8 +107,11 @@ func Classes() []web.Class {
 		{Err: vault.ErrNotFile, Status: http.StatusBadRequest, Code: 4116},
 		{Err: vault.ErrTooLong, Status: http.StatusBadRequest, Code: 4117},
 		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: 4151},
+		{Err: credential.ErrNotFound, Status: http.StatusNotFound, Code: 4047},
+		{Err: credential.ErrExists, Status: http.StatusConflict, Code: 4094},
+		{Err: credential.ErrInvalid, Status: http.StatusBadRequest, Code: 4118},
 		{Err: invite.ErrNotFound, Status: http.StatusNotFound, Code: 4046},
-		{Err: invite.ErrOver, Status: http.StatusGone, Code: 4116},
+		{Err: invite.ErrOver, Status: http.StatusGone, Code: 4119},
 		{Err: invite.ErrMany, Status: http.StatusTooManyRequests, Code: 4292},
 		{Err: wire.ErrTooLarge, Status: http.StatusRequestEntityTooLarge, Code: 4131, Message: public},
 		{Err: wire.ErrMalformed, Status: http.StatusBadRequest, Code: 4101, Message: public},

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"azulejo/internal/access"
 	"azulejo/internal/db"
@@ -150,4 +152,46 @@ func (c *Catalog) SetGroupType(ctx context.Context, g access.Grant, a Asset, gro
 		}
 		return nil
 	})
+}
+
+// SetCredentials names the credential by which assets of a namespace are reached, of all of them or, after an error, of none.
+// The grant is one to change the namespace's credentials. Error classes: access.ErrDenied, ErrNotFound.
+func (c *Catalog) SetCredentials(ctx context.Context, g access.Grant, namespaceID string, assetIDs []string, name string) error {
+	if err := mayCredentials(g, namespaceID); err != nil {
+		return err
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		for _, id := range assetIDs {
+			res, err := tx.ExecContext(ctx, "UPDATE assets SET credentials_name = ? WHERE id = ? AND namespace_id = ? AND state = 'live'",
+				name, strings.ToLower(id), namespaceID)
+			if err != nil {
+				return fmt.Errorf("credentials of assets: %w", err)
+			}
+			if n, err := res.RowsAffected(); err != nil || n == 0 {
+				return errors.Join(fmt.Errorf("%w: the namespace has no asset %q; nothing was changed", ErrNotFound, id), err)
+			}
+		}
+		return nil
+	})
+}
+
+// RenameCredentials lets the assets of a namespace follow the new name of a credential. The error is of class access.ErrDenied.
+func (c *Catalog) RenameCredentials(ctx context.Context, g access.Grant, namespaceID, from, to string) error {
+	if err := mayCredentials(g, namespaceID); err != nil {
+		return err
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "UPDATE assets SET credentials_name = ? WHERE namespace_id = ? AND credentials_name = ?", to, namespaceID, from)
+		if err != nil {
+			return fmt.Errorf("credentials of assets: %w", err)
+		}
+		return nil
+	})
+}
+
+func mayCredentials(g access.Grant, namespaceID string) error {
+	if err := g.Permits(access.CredentialsWrite, namespaceID); err == nil {
+		return nil
+	}
+	return g.Permits(access.OrgCredentialsWrite, namespaceID)
 }

@@ -36,16 +36,19 @@ func (c *Catalog) page(ctx context.Context, after string) ([]Asset, error) {
 	return c.query(ctx, " WHERE a.state = 'live' AND a.id > ? ORDER BY a.id LIMIT ?", after, eachPage)
 }
 
-// Seals calls change with the sealed key of every asset that has one and keeps what it returns, all or, after an error, none.
-// Nothing is written where that is what was there.
-func (c *Catalog) Seals(ctx context.Context, change func(namespaceID string, sealed []byte) ([]byte, error)) error {
+// Seals calls change with the sealed key of every asset that has one, and with the sealed secret of every credential, and keeps
+// what it returns, all or, after an error, none. label is what each is bound to: the UUID of the asset's namespace, or the label
+// of the credential. Nothing is written where that is what was there.
+func (c *Catalog) Seals(ctx context.Context, change func(label string, sealed []byte) ([]byte, error)) error {
 	type kept struct {
-		id, namespaceID string
-		sealed          []byte
+		credential bool
+		id, label  string
+		sealed     []byte
 	}
 	defer c.forget()
 	return c.db.Update(ctx, func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, "SELECT id, namespace_id, sealed_key FROM assets WHERE length(sealed_key) > 0")
+		rows, err := tx.QueryContext(ctx, `SELECT 0, id, namespace_id, sealed_key FROM assets WHERE length(sealed_key) > 0
+			UNION ALL SELECT 1, id, 'credential ' || namespace_id || ' ' || id, sealed FROM credentials`)
 		if err != nil {
 			return err
 		}
@@ -53,7 +56,7 @@ func (c *Catalog) Seals(ctx context.Context, change func(namespaceID string, sea
 		var all []kept
 		for rows.Next() {
 			var k kept
-			if err := rows.Scan(&k.id, &k.namespaceID, &k.sealed); err != nil {
+			if err := rows.Scan(&k.credential, &k.id, &k.label, &k.sealed); err != nil {
 				return err
 			}
 			all = append(all, k)
@@ -62,9 +65,13 @@ func (c *Catalog) Seals(ctx context.Context, change func(namespaceID string, sea
 			return err
 		}
 		for _, k := range all {
-			sealed, err := change(k.namespaceID, k.sealed)
+			sealed, err := change(k.label, k.sealed)
 			if err == nil && string(sealed) != string(k.sealed) {
-				_, err = tx.ExecContext(ctx, "UPDATE assets SET sealed_key = ? WHERE id = ?", sealed, k.id)
+				stmt := "UPDATE assets SET sealed_key = ? WHERE id = ?"
+				if k.credential {
+					stmt = "UPDATE credentials SET sealed = ? WHERE id = ?"
+				}
+				_, err = tx.ExecContext(ctx, stmt, sealed, k.id)
 			}
 			if err != nil {
 				return err

@@ -23,6 +23,8 @@ type Config struct {
 	InsecureHTTP bool     // allow plain HTTP on an address other machines can reach
 	AllowPaths   []string // local directories from which the admin may register arrays
 
+	AllowEndpoints []string // hosts in private networks that users may name as endpoints of object stores
+
 	AdminPassword string // password of the first user, ignored once that user exists
 	SignUp        string // who may make an account: invite, approval or open
 
@@ -98,6 +100,8 @@ var settings = []Setting{
 		set: boolean(func(c *Config) *bool { return &c.InsecureHTTP })},
 	{Key: "allow-path", Repeat: true, Help: "directory from which the admin may register and create local arrays",
 		set: appendText(func(c *Config) *[]string { return &c.AllowPaths })},
+	{Key: "allow-endpoint", Repeat: true, Help: "host, or host:port, that users may name as endpoint of an object store though it is on this machine or in a private network",
+		set: appendText(func(c *Config) *[]string { return &c.AllowEndpoints })},
 	{Key: "admin-password", Secret: true, Help: "password of the first user; ignored once that user exists",
 		set: text(func(c *Config) *string { return &c.AdminPassword })},
 	{Key: "sign-up", Default: "invite", Help: "who may make an account: invite (only the admin makes them), approval (anybody, and the admin lets them in) or open (anybody)",

@@ -39,7 +39,7 @@ func (v *Vault) UseOperatorKey(secret []byte, others ...[]byte) error {
 	return nil
 }
 
-// Reseal seals all keys of encrypted arrays with the first of the operator's keys, all of them or none, and returns how many
+// Reseal seals all keys of encrypted arrays and all secrets of credentials with the first of the operator's keys, all of them or none, and returns how many
 // there are, and how many others no key of the operator opens: those stay as they are.
 func (v *Vault) Reseal(ctx context.Context) (sealed, lost int, err error) {
 	err = v.catalog.Seals(ctx, func(namespaceID string, old []byte) ([]byte, error) {
@@ -54,7 +54,7 @@ func (v *Vault) Reseal(ctx context.Context) (sealed, lost int, err error) {
 	return sealed, lost, err
 }
 
-// LostKeys returns how many encrypted arrays have keys that no key of the operator opens.
+// LostKeys returns how many encrypted arrays and credentials have keys and secrets that no key of the operator opens.
 func (v *Vault) LostKeys(ctx context.Context) (lost int, err error) {
 	err = v.catalog.Seals(ctx, func(namespaceID string, old []byte) ([]byte, error) {
 		if _, err := v.unseal(namespaceID, old); err != nil {
@@ -64,6 +64,12 @@ func (v *Vault) LostKeys(ctx context.Context) (lost int, err error) {
 	})
 	return lost, err
 }
+
+// Seal encrypts a secret under the operator's key. It opens under the same label only.
+func (v *Vault) Seal(label string, plain []byte) ([]byte, error) { return v.seal(label, plain) }
+
+// Unseal returns the secret that Seal sealed. The error wraps array.ErrKey.
+func (v *Vault) Unseal(label string, sealed []byte) ([]byte, error) { return v.unseal(label, sealed) }
 
 // seal encrypts the key of an array under the operator's. It can be opened for assets of the same namespace only.
 func (v *Vault) seal(namespaceID string, key []byte) ([]byte, error) {

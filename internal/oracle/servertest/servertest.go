@@ -3,6 +3,7 @@
 package servertest
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
+	"azulejo/internal/credential"
 	"azulejo/internal/db"
 	"azulejo/internal/invite"
 	"azulejo/internal/oracle/dbtest"
@@ -29,6 +31,7 @@ type Parts struct {
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
 	Invites  *invite.Invitations
+	Secrets  *credential.Credentials
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Spool    *spool.Dir
@@ -66,6 +69,8 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	p.Spool, err = spool.Open(filepath.Join(dir, "spool"))
 	Must(t, err)
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
+	Must(t, p.Vault.UseOperatorKey(bytes.Repeat([]byte{1}, vault.OperatorKeyBytes)))
+	p.Secrets = credential.New(d, time.Now, p.Vault)
 	for _, name := range []string{"ann", "bob"} {
 		u, err := p.Accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
 		Must(t, err)
