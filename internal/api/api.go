@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
 	"azulejo/array"
 	"azulejo/condition"
@@ -186,12 +187,15 @@ func (a *API) find(r *web.Request, ref string, kind catalog.Kind) (access.Object
 	if err != nil {
 		return access.Object{}, err
 	}
-	if found.Part() != "" && r.Action != access.ArrayRead && r.Action != access.ArrayWrite {
+	if found.Part() != "" && !slices.Contains(onParts, r.Action) {
 		return access.Object{}, catalog.ErrNotFound
 	}
 	r.Found = found
 	return found.Object(), nil
 }
+
+// onParts are what may be done with the array of a label inside another array.
+var onParts = []access.Action{access.ArrayRead, access.ArraySchema, access.ArrayWrite}
 
 // lookup returns the asset of a kind; one of another kind counts as absent.
 func (a *API) lookup(ctx context.Context, namespace, ref string, kind catalog.Kind) (catalog.Asset, error) {

@@ -196,7 +196,8 @@ def labels(p):
         a[:] = {"a": np.arange(10), "l": np.arange(10) * 10}
     with tiledb.open(uri, ctx=p.ctx) as a:
         got = a.label_index(["l"])[15:62]
-        return got["a"].tolist(), got["l"].tolist()
+        inner = tiledb.ArraySchema.load(a.schema.dim_label("l").uri, ctx=p.ctx)
+        return got["a"].tolist(), got["l"].tolist(), str(inner.domain), inner.attr(0).dtype
 
 
 @operation("deletes by condition", "open('d'), query(cond=…).submit()")
