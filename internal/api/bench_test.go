@@ -48,3 +48,26 @@ func BenchmarkSmallRead(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkIdentify is what every request costs before its handler: the token, its scope, the catalogue's entry and the
+// permission. The handler of what is measured only tells the entry.
+func BenchmarkIdentify(b *testing.B) {
+	t := &testing.T{}
+	w := newWorldIn(b, b.TempDir(), b.TempDir())
+	w.t = t
+	w.want(w.Full, post, "/v1/arrays/ann/small", recorded(b, "small-create.bin"), 204, "")
+	w.want(w.Full, get, "/v1/arrays/ann/small/metadata", nil, 200, "small")
+	if t.Failed() {
+		b.Fatal("the array could not be made")
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r := httptest.NewRequest(get, "/v1/arrays/ann/small/metadata", nil)
+		r.Header.Set("X-TILEDB-REST-API-Key", w.Full)
+		recorder := httptest.NewRecorder()
+		w.server.ServeHTTP(recorder, r)
+		if recorder.Code != 200 {
+			b.Fatalf("status %d: %s", recorder.Code, recorder.Body)
+		}
+	}
+}
