@@ -186,18 +186,29 @@ def current_domain(p):
         return a.schema.current_domain.ndrectangle.range(0), a.shape
 
 
-@operation("dimension labels", "label_index")
-def labels(p):
-    uri = p.uri("labels")
+def labelled(p, name):
+    uri = p.uri(name)
     dim = tiledb.Dim("d", domain=(1, 10), dtype=np.uint64)
     tiledb.Array.create(uri, tiledb.ArraySchema(domain=tiledb.Domain(dim), attrs=[tiledb.Attr("a", dtype=np.int64)],
                                                 dim_labels={0: {"l": dim.create_label_schema("increasing", np.int64)}}), ctx=p.ctx)
+    return uri
+
+
+@operation("dimension labels", "label_index")
+def labels(p):
+    uri = labelled(p, "labels")
     with tiledb.open(uri, "w", ctx=p.ctx) as a:
         a[:] = {"a": np.arange(10), "l": np.arange(10) * 10}
     with tiledb.open(uri, ctx=p.ctx) as a:
         got = a.label_index(["l"])[15:62]
-        inner = tiledb.ArraySchema.load(a.schema.dim_label("l").uri, ctx=p.ctx)
-        return got["a"].tolist(), got["l"].tolist(), str(inner.domain), inner.attr(0).dtype
+        return got["a"].tolist(), got["l"].tolist()
+
+
+@operation("schemas of dimension labels", "dim_label(…).uri, ArraySchema.load")
+def label_schema(p):
+    label = tiledb.ArraySchema.load(labelled(p, "label-schema"), ctx=p.ctx).dim_label("l")
+    inner = tiledb.ArraySchema.load(label.uri, ctx=p.ctx)
+    return str(inner.domain), str(inner.attr(0).dtype)
 
 
 @operation("deletes by condition", "open('d'), query(cond=…).submit()")
