@@ -92,7 +92,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.fileOps(), a.notebookOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -105,6 +105,7 @@ var errMediaType = errors.New("unsupported media type")
 // not see: public takes them out.
 func Classes() []web.Class {
 	return []web.Class{
+		{Err: errPreview, Status: http.StatusRequestEntityTooLarge, Code: 4133},
 		{Err: vault.ErrNotFile, Status: http.StatusBadRequest, Code: 4116},
 		{Err: vault.ErrTooLong, Status: http.StatusBadRequest, Code: 4117},
 		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: 4151},
