@@ -27,6 +27,7 @@ import (
 	"azulejo/internal/credential"
 	"azulejo/internal/db"
 	"azulejo/internal/demo"
+	"azulejo/internal/factor"
 	"azulejo/internal/invite"
 	"azulejo/internal/repeat"
 	"azulejo/internal/s3face"
@@ -214,8 +215,9 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	factors := factor.New(s.store.db, time.Now, s.vault)
 	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
-		Invites: invite.New(s.store.db, time.Now), Secrets: credential.New(s.store.db, time.Now, s.vault),
+		Invites: invite.New(s.store.db, time.Now), Secrets: credential.New(s.store.db, time.Now, s.vault), Factors: factors,
 		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp), Endpoints: s.settings.AllowEndpoints}})
 	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
 	if err != nil {
@@ -231,7 +233,7 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	table = append(table, docs...)
-	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Metrics: metrics,
+	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Factors: factors, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
 		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: api.Classes(), ErrorPage: pages.ErrorPage,
 		Done: operations.Done}

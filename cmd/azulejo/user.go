@@ -10,16 +10,18 @@ import (
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/factor"
 	"azulejo/internal/token"
 )
 
 type userCommand struct {
-	Add     userAdd     `cmd:"" help:"Add a user; the password comes from standard input."`
-	List    userList    `cmd:"" help:"List all users."`
-	Approve userApprove `cmd:"" help:"Let a user in who signed up and waits for it."`
-	Disable userDisable `cmd:"" help:"Let a user in no longer, neither by password nor by token."`
-	Enable  userEnable  `cmd:"" help:"Let a disabled user in again."`
-	Reset   userReset   `cmd:"" help:"Make a token with which a user sets a new password, once, within a day."`
+	Add      userAdd      `cmd:"" help:"Add a user; the password comes from standard input."`
+	List     userList     `cmd:"" help:"List all users."`
+	Approve  userApprove  `cmd:"" help:"Let a user in who signed up and waits for it."`
+	Disable  userDisable  `cmd:"" help:"Let a user in no longer, neither by password nor by token."`
+	Enable   userEnable   `cmd:"" help:"Let a disabled user in again."`
+	Codeless userCodeless `cmd:"" help:"Remove the second factor of a user who lost it."`
+	Reset    userReset    `cmd:"" help:"Make a token with which a user sets a new password, once, within a day."`
 }
 
 // userNamed is a command on one user.
@@ -66,6 +68,19 @@ func (c *userList) Run(ctx context.Context) error {
 		fmt.Printf("%s\t%s\t%s\n", u.Name, state, u.CreatedAt.Format("2006-01-02"))
 	}
 	return nil
+}
+
+type userCodeless struct{ userNamed }
+
+// Run is called by the command line parser.
+func (c *userCodeless) Run(ctx context.Context) error {
+	return c.do(ctx, func(s *store, u account.User) error {
+		if err := factor.New(s.db, time.Now, nil).Remove(ctx, u.ID); err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+		fmt.Printf("user %s signs in by password alone\n", u.Name)
+		return nil
+	})
 }
 
 type userApprove struct{ userNamed }

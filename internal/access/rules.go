@@ -74,6 +74,7 @@ const (
 	CredentialsWrite   // add, change and remove them
 	OrgCredentialsRead // the same for an organization
 	OrgCredentialsWrite
+	SelfSecure   // the caller's second factor
 	PaymentShare // let others work at a namespace's cost
 	actions      // number of actions
 )
@@ -109,6 +110,7 @@ var rules = [actions]rule{
 	SelfRead:        {name: "user:read", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
 	SelfWrite:       {name: "user:write", scopes: []Scope{ScopeUserWrite}, on: onSelf, see: beSelf, do: beSelf},
 	SelfDelete:      {name: "user:delete", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},
+	SelfSecure:      {name: "user:second-factor", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},
 	ScopesRead:      {name: "tokens:scopes", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
 	TokensRead:      {name: "tokens:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
 	TokenCreate:     {name: "tokens:create", scopes: []Scope{ScopeUserAdmin}, on: onSelf, see: beSelf, do: beSelf},

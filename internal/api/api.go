@@ -21,6 +21,7 @@ import (
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/credential"
+	"azulejo/internal/factor"
 	"azulejo/internal/gate"
 	"azulejo/internal/invite"
 	"azulejo/internal/pool"
@@ -44,6 +45,7 @@ type API struct {
 	catalog  *catalog.Catalog
 	invites  *invite.Invitations
 	secrets  *credential.Credentials
+	factors  *factor.Factors
 	vault    *vault.Vault
 	uses     *activity.Uses
 	key      []byte
@@ -71,6 +73,7 @@ type Parts struct {
 	Catalog  *catalog.Catalog
 	Invites  *invite.Invitations
 	Secrets  *credential.Credentials
+	Factors  *factor.Factors
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Key      []byte
@@ -84,7 +87,7 @@ type Parts struct {
 // New returns the operations over their parts.
 func New(p Parts) *API {
 	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool, repeats: p.Repeats,
-		invites: p.Invites, secrets: p.Secrets}
+		invites: p.Invites, secrets: p.Secrets, factors: p.Factors}
 }
 
 // Operations returns the table: every operation that is served.
@@ -92,7 +95,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.factorOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops

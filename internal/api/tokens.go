@@ -1,11 +1,13 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	"azulejo/internal/access"
+	"azulejo/internal/factor"
 	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
@@ -130,4 +132,69 @@ func (a *API) login(w http.ResponseWriter, r *web.Request) error {
 		}
 	}
 	return a.make(w, r, n)
+}
+
+// factorOps are the rows of the caller's second factor; they are ours, not published (decision 136).
+func (a *API) factorOps() []web.Operation {
+	const path = "/v1/user/second_factor"
+	return []web.Operation{
+		{ID: "getSecondFactor", Method: http.MethodGet, Path: path, Action: access.SelfSecure, Handle: a.getFactor},
+		{ID: "enrolSecondFactor", Method: http.MethodPost, Path: path, Action: access.SelfSecure, Handle: a.enrolFactor},
+		{ID: "confirmSecondFactor", Method: http.MethodPut, Path: path, Action: access.SelfSecure, Handle: a.confirmFactor},
+		{ID: "removeSecondFactor", Method: http.MethodDelete, Path: path, Action: access.SelfSecure, Handle: a.removeFactor},
+	}
+}
+
+func (a *API) getFactor(w http.ResponseWriter, r *web.Request) error {
+	on, err := a.factors.Required(r.Context(), r.Subject.UserID)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, map[string]bool{"enabled": on})
+}
+
+func (a *API) enrolFactor(w http.ResponseWriter, r *web.Request) error {
+	e, err := a.factors.Enrol(r.Context(), r.Subject.UserID, r.Subject.Namespace)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, map[string]string{"secret": e.Secret, "uri": e.URI})
+}
+
+// code reads the code of a request's body. Wrong ones count as wrong passwords do.
+func (a *API) code(r *web.Request, use func(code string) error) error {
+	var b struct {
+		Code string `json:"code"`
+	}
+	if err := r.DecodeJSON(&b); err != nil {
+		return err
+	}
+	if err := a.tokens.PasswordAllowed(r.Subject.Namespace, r.Origin()); err != nil {
+		return err
+	}
+	err := use(b.Code)
+	if errors.Is(err, factor.ErrCode) {
+		a.tokens.PasswordFailed(r.Subject.Namespace, r.Origin())
+	}
+	return err
+}
+
+func (a *API) confirmFactor(w http.ResponseWriter, r *web.Request) error {
+	var codes []string
+	err := a.code(r, func(code string) (err error) {
+		codes, err = a.factors.Confirm(r.Context(), r.Subject.UserID, code)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, map[string][]string{"recovery_codes": codes})
+}
+
+func (a *API) removeFactor(w http.ResponseWriter, r *web.Request) error {
+	err := a.code(r, func(code string) error { return a.factors.Use(r.Context(), r.Subject.UserID, code) })
+	if err != nil {
+		return err
+	}
+	return noContent(w, a.factors.Remove(r.Context(), r.Subject.UserID))
 }

@@ -36,19 +36,21 @@ func (c *Catalog) page(ctx context.Context, after string) ([]Asset, error) {
 	return c.query(ctx, " WHERE a.state = 'live' AND a.id > ? ORDER BY a.id LIMIT ?", after, eachPage)
 }
 
-// Seals calls change with the sealed key of every asset that has one, and with the sealed secret of every credential, and keeps
+// Seals calls change with the sealed key of every asset that has one, and with the sealed secret of every credential and second
+// factor, and keeps
 // what it returns, all or, after an error, none. label is what each is bound to: the UUID of the asset's namespace, or the label
 // of the credential. Nothing is written where that is what was there.
 func (c *Catalog) Seals(ctx context.Context, change func(label string, sealed []byte) ([]byte, error)) error {
 	type kept struct {
-		credential bool
-		id, label  string
-		sealed     []byte
+		table     int
+		id, label string
+		sealed    []byte
 	}
 	defer c.forget()
 	return c.db.Update(ctx, func(tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, `SELECT 0, id, namespace_id, sealed_key FROM assets WHERE length(sealed_key) > 0
-			UNION ALL SELECT 1, id, 'credential ' || namespace_id || ' ' || id, sealed FROM credentials`)
+			UNION ALL SELECT 1, id, 'credential ' || namespace_id || ' ' || id, sealed FROM credentials
+			UNION ALL SELECT 2, user_id, 'second factor ' || user_id, sealed FROM second_factors`)
 		if err != nil {
 			return err
 		}
@@ -56,7 +58,7 @@ func (c *Catalog) Seals(ctx context.Context, change func(label string, sealed []
 		var all []kept
 		for rows.Next() {
 			var k kept
-			if err := rows.Scan(&k.credential, &k.id, &k.label, &k.sealed); err != nil {
+			if err := rows.Scan(&k.table, &k.id, &k.label, &k.sealed); err != nil {
 				return err
 			}
 			all = append(all, k)
@@ -67,11 +69,8 @@ func (c *Catalog) Seals(ctx context.Context, change func(label string, sealed []
 		for _, k := range all {
 			sealed, err := change(k.label, k.sealed)
 			if err == nil && string(sealed) != string(k.sealed) {
-				stmt := "UPDATE assets SET sealed_key = ? WHERE id = ?"
-				if k.credential {
-					stmt = "UPDATE credentials SET sealed = ? WHERE id = ?"
-				}
-				_, err = tx.ExecContext(ctx, stmt, sealed, k.id)
+				_, err = tx.ExecContext(ctx, [...]string{"UPDATE assets SET sealed_key = ? WHERE id = ?", "UPDATE credentials SET sealed = ? WHERE id = ?",
+					"UPDATE second_factors SET sealed = ? WHERE user_id = ?"}[k.table], sealed, k.id)
 			}
 			if err != nil {
 				return err

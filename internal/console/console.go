@@ -33,8 +33,8 @@ type Console struct {
 	catalog  *catalog.Catalog
 	pages    map[string]*template.Template
 
-	// Login checks a name and a password, within the limit on wrong ones; to be set before the first request.
-	Login func(ctx context.Context, name, password string, from activity.Origin) (account.User, error)
+	// Login checks a name, a password and the code of a second factor, within the limit on wrong ones; to be set before the first request.
+	Login func(ctx context.Context, name, password, code string, from activity.Origin) (account.User, error)
 }
 
 // New returns the console. The error is a template that does not parse.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"azulejo/internal/account"
+	"azulejo/internal/factor"
 	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
@@ -29,8 +30,8 @@ func localPage(next string) string {
 
 func (c *Console) signIn(w http.ResponseWriter, r *web.Request) error {
 	name, next := r.PostFormValue("username"), r.PostFormValue("next")
-	user, err := c.Login(r.Context(), name, r.PostFormValue("password"), r.Origin())
-	if errors.Is(err, account.ErrCredentials) || errors.Is(err, token.ErrRateLimited) {
+	user, err := c.Login(r.Context(), name, r.PostFormValue("password"), r.PostFormValue("code"), r.Origin())
+	if errors.Is(err, account.ErrCredentials) || errors.Is(err, web.ErrNeedsCode) || errors.Is(err, factor.ErrCode) || errors.Is(err, token.ErrRateLimited) {
 		status := http.StatusUnauthorized
 		if errors.Is(err, token.ErrRateLimited) {
 			status = http.StatusTooManyRequests

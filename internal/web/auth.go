@@ -12,6 +12,7 @@ import (
 	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/activity"
+	"azulejo/internal/factor"
 	"azulejo/internal/token"
 )
 
@@ -59,9 +60,9 @@ func (s *Server) authorization(ctx context.Context, header string, r *Request) (
 	case strings.EqualFold(scheme, signatureScheme) && r.Op.AccessKey:
 		return s.Tokens.Verify(ctx, accessKey(rest), from)
 	case strings.EqualFold(scheme, "Basic"):
-		return s.password(ctx, rest, from)
+		return s.password(r, rest)
 	case rest == "":
-		return s.password(ctx, scheme, from)
+		return s.password(r, scheme)
 	}
 	return access.Subject{}, access.ErrUnauthenticated
 }
@@ -85,22 +86,36 @@ func accessKey(params string) string {
 	return ""
 }
 
-func (s *Server) password(ctx context.Context, encoded string, from activity.Origin) (access.Subject, error) {
+// codeHeader carries the code of the second factor beside a password, when a session is asked for.
+const codeHeader = "X-Azulejo-Code"
+
+// ErrNeedsCode means that a password was right, or might be, and a code of the second factor is needed beside it.
+var ErrNeedsCode = errors.New("this account has a second factor: send its code too")
+
+func (s *Server) password(r *Request, encoded string) (access.Subject, error) {
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	name, password, ok := strings.Cut(string(raw), ":")
 	if err != nil || !ok || !utf8.Valid(raw) {
 		return access.Subject{}, access.ErrUnauthenticated
 	}
-	u, err := s.Login(ctx, name, password, from)
+	login := r.Op != nil && r.Op.Action == access.Login
+	code := ""
+	if login {
+		code = r.Header.Get(codeHeader)
+	}
+	u, err := s.Login(r.Context(), name, password, code, r.origin)
+	if errors.Is(err, ErrNeedsCode) && !login {
+		err = errNeedsToken
+	}
 	if err != nil {
 		return access.Subject{}, err
 	}
 	return token.SubjectOf(u), nil
 }
 
-// Login checks a name and password, within the limit on wrong ones. Error
-// classes: account.ErrCredentials, token.ErrRateLimited.
-func (s *Server) Login(ctx context.Context, name, password string, from activity.Origin) (account.User, error) {
+// Login checks a name and password, and the code of a user with a second factor, within the limit on wrong ones. Error
+// classes: account.ErrCredentials, token.ErrRateLimited, ErrNeedsCode, factor.ErrCode.
+func (s *Server) Login(ctx context.Context, name, password, code string, from activity.Origin) (account.User, error) {
 	if err := s.Tokens.PasswordAllowed(name, from); err != nil {
 		return account.User{}, err
 	}
@@ -108,7 +123,29 @@ func (s *Server) Login(ctx context.Context, name, password string, from activity
 	if errors.Is(err, account.ErrCredentials) {
 		s.Tokens.PasswordFailed(name, from)
 	}
-	return u, err
+	if err == nil && s.Factors != nil {
+		err = s.second(ctx, u, code, from)
+	}
+	if err != nil {
+		return account.User{}, err
+	}
+	return u, nil
+}
+
+// second checks the code of a user who gave the right password.
+func (s *Server) second(ctx context.Context, u account.User, code string, from activity.Origin) error {
+	needed, err := s.Factors.Required(ctx, u.ID)
+	if err != nil || !needed {
+		return err
+	}
+	if code == "" {
+		return ErrNeedsCode
+	}
+	err = s.Factors.Use(ctx, u.ID, code)
+	if errors.Is(err, factor.ErrCode) {
+		s.Tokens.PasswordFailed(u.Name, from)
+	}
+	return err
 }
 
 // cookie returns the session secret of the console's cookie, or "" if the

@@ -15,6 +15,7 @@ import (
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
 	"azulejo/internal/db"
+	"azulejo/internal/factor"
 	"azulejo/internal/token"
 )
 
@@ -36,6 +37,7 @@ var (
 	errTokenInURL = errors.New("a token must not stand in the address: send it in the header X-TILEDB-REST-API-KEY and revoke this one")
 	errNoRoute    = errors.New("there is no such address on this server")
 	errMethod     = errors.New("this address does not answer to this method")
+	errNeedsToken = errors.New("this account has a second factor, so its password alone opens nothing: create an API token in Settings > API tokens and send that")
 	errCrossSite  = errors.New("the form was sent from another site")
 )
 
@@ -47,6 +49,11 @@ var classes = []Class{
 		Message: fixed("no valid credential: log in, or send a token from Settings > API tokens in the header X-TILEDB-REST-API-KEY")},
 	{Err: token.ErrRateLimited, Status: 429, Code: 4291},
 	{Err: token.ErrUnauthorized, Status: 401, Code: 4012, Message: unauthorized},
+	{Err: errNeedsToken, Status: 401, Code: 4014},
+	{Err: ErrNeedsCode, Status: 401, Code: 4015},
+	{Err: factor.ErrCode, Status: 401, Code: 4016},
+	{Err: factor.ErrNone, Status: 404, Code: 4048},
+	{Err: factor.ErrExists, Status: 409, Code: 4095},
 	{Err: account.ErrCredentials, Status: 401, Code: 4013},
 	{Err: access.ErrScope, Status: 403, Code: 4031},
 	{Err: access.ErrDenied, Status: 403, Code: 4032},

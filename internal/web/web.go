@@ -37,6 +37,7 @@ import (
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/factor"
 	"azulejo/internal/token"
 )
 
@@ -102,7 +103,9 @@ type Options struct {
 	Log      *slog.Logger
 	Tokens   *token.Tokens
 	Accounts *account.Accounts
-	Metrics  *Metrics
+	// Factors are the second factors of users. Nil means that there are none.
+	Factors *factor.Factors
+	Metrics *Metrics
 	// MaxJSON is the length of a body of a row without MaxBody, in bytes.
 	MaxJSON int64
 	// Compression says which replies may be compressed, Pace how fast clients must be.

@@ -15,6 +15,7 @@ import (
 	"azulejo/internal/catalog"
 	"azulejo/internal/credential"
 	"azulejo/internal/db"
+	"azulejo/internal/factor"
 	"azulejo/internal/invite"
 	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/repeat"
@@ -32,6 +33,7 @@ type Parts struct {
 	Catalog  *catalog.Catalog
 	Invites  *invite.Invitations
 	Secrets  *credential.Credentials
+	Factors  *factor.Factors
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Spool    *spool.Dir
@@ -70,6 +72,7 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	Must(t, err)
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
 	Must(t, p.Vault.UseOperatorKey(bytes.Repeat([]byte{1}, vault.OperatorKeyBytes)))
+	p.Factors = factor.New(d, time.Now, p.Vault)
 	p.Secrets = credential.New(d, time.Now, p.Vault)
 	for _, name := range []string{"ann", "bob"} {
 		u, err := p.Accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
