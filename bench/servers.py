@@ -89,8 +89,10 @@ def read(tiledb, uri, ctx, want):
 
 
 def whole_reads(tiledb, server, canned, want, rounds, answer):
-    real = context(tiledb, server.url, server.token)
-    fake = context(tiledb, canned.stdout.readline().strip(), server.token)
+    # Buffers for all cells at once: canned replies know no parts.
+    room = {"py.init_buffer_bytes": str(64 << 20)}
+    real, fake = ({**room, "rest.server_address": url, "rest.token": server.token} for url in (server.url, canned.stdout.readline().strip()))
+    real, fake, plain = tiledb.Ctx(real), tiledb.Ctx(fake), tiledb.Ctx(room)
     for name in want:
         read(tiledb, f"tiledb://admin/{name}", fake, want[name])
     canned.stdin.write("freeze\n")
@@ -98,7 +100,7 @@ def whole_reads(tiledb, server, canned, want, rounds, answer):
     canned.stdout.readline()
     for name in want:
         uri, seen = f"tiledb://admin/{name}", {"local": [], "server": [], "canned": []}
-        ways = {"local": (directory(server, want[name]["a"].ndim), tiledb.Ctx()), "server": (uri, real), "canned": (uri, fake)}
+        ways = {"local": (directory(server, want[name]["a"].ndim), plain), "server": (uri, real), "canned": (uri, fake)}
         for _ in range(rounds):
             for way, (where, ctx) in ways.items():
                 seen[way].append(read(tiledb, where, ctx, want[name]))

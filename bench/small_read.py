@@ -54,9 +54,10 @@ class Canned:
         head, _, rest = buffered.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         want = int(length.group(1)) if length else 0
-        while len(rest) < want:
-            rest += conn.recv(1 << 16)
-        return head + b"\r\n\r\n" + rest[:want], rest[want:]
+        body = bytearray(rest)
+        while len(body) < want:
+            body += conn.recv(1 << 20)
+        return head + b"\r\n\r\n" + bytes(body[:want]), bytes(body[want:])
 
     def serve(self, conn):
         upstream, buffered, back = None, b"", b""
