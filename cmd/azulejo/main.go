@@ -20,6 +20,7 @@ type commands struct {
 	Serve   serveCommand    `cmd:"" help:"Serve arrays; 'azulejo serve --help' lists the settings." passthrough:""`
 	Token   tokenCommand    `cmd:"" help:"Create, list and revoke API tokens of a data directory."`
 	User    userCommand     `cmd:"" help:"Add users to a data directory."`
+	Audit   auditCommand    `cmd:"" help:"Print who did what with which token, from the audit log."`
 	DB      databaseCommand `cmd:"" name:"db" help:"Carry the metadata of a data directory to another database."`
 	Key     operatorCommand `cmd:"" help:"Change the operator's key of a data directory."`
 	Array   arrayCommand    `cmd:"" help:"Look at, check, consolidate, copy, move and remove arrays and groups of this machine and of object stores, without a server."`

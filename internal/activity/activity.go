@@ -57,10 +57,40 @@ func Record(ctx context.Context, tx *sql.Tx, e Entry) error {
 	return nil
 }
 
+// Filter says which entries to find; empty fields do not narrow.
+type Filter struct {
+	UserID     string
+	Event      Event
+	Since, End time.Time // from Since on, before End
+}
+
 // List returns the newest entries about a user, newest first, at most limit.
 func List(ctx context.Context, q db.Querier, userID string, limit int) ([]Entry, error) {
+	return find(ctx, q, "user_id = ?", []any{userID}, limit)
+}
+
+// Find returns the newest entries that meet a filter, newest first, at most limit.
+func Find(ctx context.Context, q db.Querier, f Filter, limit int) ([]Entry, error) {
+	where, args := "1 = 1", []any{}
+	and := func(text string, arg any) { where, args = where+" AND "+text, append(args, arg) }
+	if f.UserID != "" {
+		and("user_id = ?", f.UserID)
+	}
+	if f.Event != "" {
+		and("event = ?", string(f.Event))
+	}
+	if !f.Since.IsZero() {
+		and("at >= ?", f.Since.Unix())
+	}
+	if !f.End.IsZero() {
+		and("at < ?", f.End.Unix())
+	}
+	return find(ctx, q, where, args, limit)
+}
+
+func find(ctx context.Context, q db.Querier, where string, args []any, limit int) ([]Entry, error) {
 	rows, err := q.QueryContext(ctx, `SELECT at, event, user_id, token_id, token_name, address, request_id, detail FROM audit
-		WHERE user_id = ? ORDER BY seq DESC LIMIT ?`, userID, limit)
+		WHERE `+where+" ORDER BY seq DESC LIMIT ?", append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("audit: %w", err)
 	}

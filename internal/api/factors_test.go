@@ -89,3 +89,18 @@ func TestSecondFactorIsThrottled(t *testing.T) {
 	}
 	t.Error("100 wrong codes were heard")
 }
+
+func TestRevokeOtherSessions(t *testing.T) {
+	w := newWorld(t)
+	session := func() string {
+		var made struct{ Token string }
+		must(t, json.Unmarshal([]byte(w.send(w.Full, get, "/v1/session", "", 200, "")), &made))
+		return made.Token
+	}
+	one, two := session(), session()
+	w.send(w.Token(t, "user:read-write"), post, "/v1/tokens/session/revoke_others", "", 403, "user:admin")
+	w.send(two, post, "/v1/tokens/session/revoke_others", "", 204, "")
+	w.send(one, get, "/v1/user", "", 401, "revoked")
+	w.send(two, get, "/v1/user", "", 200, "")
+	w.send(w.Full, get, "/v1/user", "", 200, "")
+}

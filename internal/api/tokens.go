@@ -21,6 +21,7 @@ func (a *API) tokenOps() []web.Operation {
 		{ID: "getTokenScopes", Method: http.MethodGet, Path: "/v1/tokens/scopes", Action: access.ScopesRead, Handle: a.grantableScopes},
 		{ID: "revokeToken", Method: http.MethodDelete, Path: "/v1/tokens/{token}", Action: access.TokenRevoke,
 			Also: []access.Action{access.TokenRevokeSelf}, Refine: a.revokeAction, Handle: a.revokeToken, Secret: true},
+		{ID: "revokeOtherSessions", Method: http.MethodPost, Path: "/v1/tokens/session/revoke_others", Action: access.TokenRevoke, Handle: a.revokeOthers},
 		{ID: "getSession", Method: http.MethodGet, Path: "/v1/session", Action: access.Login, Handle: a.login},
 	}
 }
@@ -117,6 +118,11 @@ func (a *API) revokeToken(w http.ResponseWriter, r *web.Request) error {
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// revokeOthers ends all sessions of the caller but the one that asks.
+func (a *API) revokeOthers(w http.ResponseWriter, r *web.Request) error {
+	return noContent(w, a.tokens.RevokeSessions(r.Context(), r.Subject.UserID, r.Subject.TokenID, r.Origin()))
 }
 
 // login exchanges a credential for a session token.

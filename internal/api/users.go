@@ -250,7 +250,7 @@ func (a *API) resetPassword(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	// Whoever knew the old password may have a session.
-	if err := a.tokens.RevokeSessions(r.Context(), r.Subject.UserID, r.Origin()); err != nil {
+	if err := a.tokens.RevokeSessions(r.Context(), r.Subject.UserID, "", r.Origin()); err != nil {
 		return err
 	}
 	return noContent(w, a.useUp(r))

@@ -172,13 +172,13 @@ func (t *Tokens) Revoke(ctx context.Context, by access.Subject, ref string, from
 	})
 }
 
-// RevokeSessions ends all sessions of a user, as a change of password offers.
-func (t *Tokens) RevokeSessions(ctx context.Context, userID string, from activity.Origin) error {
+// RevokeSessions ends all sessions of a user but the one of the UUID except, if that is not empty.
+func (t *Tokens) RevokeSessions(ctx context.Context, userID, except string, from activity.Origin) error {
 	now := t.clock()
 	defer t.known.Forget()
 	return t.db.Update(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked_at = ? WHERE user_id = ? AND kind = 'session' AND revoked_at IS NULL",
-			now.Unix(), userID)
+		_, err := tx.ExecContext(ctx, "UPDATE tokens SET revoked_at = ? WHERE user_id = ? AND kind = 'session' AND revoked_at IS NULL AND id <> ?",
+			now.Unix(), userID, except)
 		if err != nil {
 			return fmt.Errorf("revoke sessions: %w", err)
 		}

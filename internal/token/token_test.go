@@ -588,7 +588,7 @@ func TestListsAreApart(t *testing.T) {
 	if len(api) != 1 || len(sessions) != 3 || none == nil || len(none) != 0 || errors.Join(err1, err2, err3) != nil {
 		t.Errorf("%v %v %v", api, sessions, none)
 	}
-	if err := w.RevokeSessions(ctx, w.ann.UserID, from); err != nil {
+	if err := w.RevokeSessions(ctx, w.ann.UserID, "", from); err != nil {
 		t.Fatal(err)
 	}
 	sessions, _ = w.List(ctx, w.ann.UserID, true)
