@@ -154,11 +154,52 @@ func TestTilesOfSeveralSlabsComeOnce(t *testing.T) {
 	}
 	a, err := array.Open(ctx, fs, "mem://a", array.Latest())
 	check(t, err)
-	got, err := Run(ctx, a, &Read{Layout: schema.Unordered, Fields: []Want{{Name: "v", DataCap: -1}}})
+	q := &Read{Layout: schema.Unordered, Fields: []Want{{Name: "v", DataCap: -1}}}
+	r, err := newReading(ctx, a, q)
+	check(t, err)
+	defer r.files.Close()
+	plan, err := r.planSparse(ctx, false)
+	check(t, err)
+	defer plan.close()
+	check(t, r.loadSources(ctx, plan))
+	if size, ok := r.exactSize(plan); !ok || size.cells != 535500 {
+		t.Errorf("%d cells, known to be all: %v", size.cells, ok)
+	}
+	got, err := Run(ctx, a, q)
 	check(t, err)
 	values := slices.Clone(datatype.View[int64](got.Columns[0].Data))
 	slices.Sort(values)
 	if n := len(slices.Compact(values)); got.Cells != 535500 || n != 535500 {
 		t.Errorf("%d cells, %d different ones, of 535500", got.Cells, n)
+	}
+}
+
+// TestAllApart asks of fragments that have tiles side by side, that meet, and that are many, whether they are apart.
+func TestAllApart(t *testing.T) {
+	w := newFetchWorld(t, schema.Sparse, 100, 20)
+	apart := func() bool {
+		a, err := array.Open(t.Context(), w.fs, w.uri, array.Latest())
+		check(t, err)
+		r, err := newReading(t.Context(), a, &Read{Layout: schema.Unordered, Fields: wants("v")})
+		check(t, err)
+		defer r.files.Close()
+		order, err := newSortOrder(r.schema, schema.Unordered, r.occupied())
+		check(t, err)
+		tiles, err := r.findTiles(t.Context(), r.axes, &order)
+		check(t, err)
+		return r.allApart(tiles)
+	}
+	w.write(1, 0, 39, 0, 49)
+	w.write(2, 0, 39, 50, 99)
+	w.write(3, 40, 99, 0, 99)
+	if !apart() {
+		t.Error("fragments that are apart are not")
+	}
+	w.write(4, 70, 70, 99, 99)
+	if apart() {
+		t.Error("a cell over another is apart from it")
+	}
+	if got, _ := w.read(&Read{Fields: wants("v"), Layout: schema.Unordered}); len(got) != 100*100*8 {
+		t.Errorf("%d cells of 10000", len(got)/8)
 	}
 }

@@ -132,7 +132,7 @@ func (r *reading) addSlabs(ctx context.Context, p *sparsePlan, axes []axis, layo
 	if layout == schema.GlobalOrder || len(axes) == 1 && axes[0].rising && r.schema.CellOrder != schema.Hilbert {
 		ordered = frags > 1
 	}
-	dedup := frags > 1 && !r.schema.AllowsDups && r.q.Versions == NewestVersions
+	dedup := frags > 1 && r.hides() && (ordered || !r.allApart(tiles))
 	stored := isStored(layout)
 	var slabs []*slab
 	if !ordered && !dedup {
@@ -217,6 +217,41 @@ func (r *reading) separate(s *slab) {
 	}
 	s.dedup = dedup
 	s.drop(func(i int) bool { return s.tiles[i].hopeless() && !hides[i] })
+}
+
+// hides reports whether newer cells hide older ones at the same place.
+func (r *reading) hides() bool { return !r.schema.AllowsDups && r.q.Versions == NewestVersions }
+
+// triesPerTile bounds how many others allApart compares a tile with on average.
+const triesPerTile = 32
+
+// allApart reports whether no two tiles of different fragments meet and no cell has a timestamp of its own, so that nothing has to
+// be cut or compared to find versions of a cell. It gives up, with false, where that takes long to find out.
+func (r *reading) allApart(tiles []*tileRef) bool {
+	if r.timed(&slab{tiles: tiles}) {
+		return false
+	}
+	boxes := r.keyBoxes(tiles)
+	byLo := make([]int, len(tiles))
+	for i := range byLo {
+		byLo[i] = i
+	}
+	slices.SortFunc(byLo, func(x, y int) int { return compareKeys(boxes[x][0].lo, boxes[y][0].lo) })
+	var open []int
+	tries := triesPerTile * len(tiles)
+	for _, i := range byLo {
+		open = slices.DeleteFunc(open, func(k int) bool { return boxes[k][0].hi < boxes[i][0].lo })
+		if tries -= len(open); tries < 0 {
+			return false
+		}
+		for _, k := range open {
+			if tiles[i].frag != tiles[k].frag && meetBoxes(boxes[i], boxes[k]) {
+				return false
+			}
+		}
+		open = append(open, i)
+	}
+	return true
 }
 
 // keyBoxes returns the bounding boxes of tiles by dimension. Texts have the keys of their first bytes, so that boxes that
