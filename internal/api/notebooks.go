@@ -113,6 +113,11 @@ func (a *API) endTimes(r *web.Request) ([]uint64, error) {
 		return nil, err
 	}
 	times := arr.EndTimes()
+	if kind := asset(r).Info.FileType; kind == catalog.FileType || kind == catalog.NotebookType {
+		if times, err = arr.VersionTimes(r.Context()); err != nil {
+			return nil, err
+		}
+	}
 	slices.Reverse(times)
 	return times, nil
 }

@@ -18,6 +18,7 @@ import (
 	"azulejo/format"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
+	"azulejo/metadata"
 	"azulejo/query"
 	"azulejo/schema"
 	"azulejo/vfs"
@@ -336,6 +337,30 @@ func (a *Array) EndTimes() []uint64 {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
+}
+
+// VersionTimes returns the times at which each of EndTimes was complete: clients that write a file themselves write what
+// belongs to it in the metadata after its fragment, at a later time, and who opens the array at that time gets both.
+func (a *Array) VersionTimes(ctx context.Context) ([]uint64, error) {
+	times := a.EndTimes()
+	list, err := a.arr.FS.List(ctx, vfs.Join(a.arr.URI, metadata.Folder))
+	if err != nil {
+		return nil, err
+	}
+	var noted []uint64
+	for _, e := range list {
+		if n, err := format.ParseName(e.Name); err == nil && !e.Dir {
+			noted = append(noted, n.End)
+		}
+	}
+	slices.Sort(noted)
+	for i, t := range times {
+		at, _ := slices.BinarySearch(noted, t)
+		if at < len(noted) && (i+1 == len(times) || noted[at] < times[i+1]) {
+			times[i] = noted[at]
+		}
+	}
+	return times, nil
 }
 
 // PruneVersions removes the fragments of an array but those of the newest times, of which keep are left. The grant is for
