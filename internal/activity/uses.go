@@ -33,7 +33,8 @@ type Use struct {
 }
 
 const (
-	usesWaiting = 4096 // uses in memory; the one that is too many waits until they are written
+	usesWaiting = 4096 // uses in memory that are not left until the second is over
+	usesAtMost  = 4 * usesWaiting
 	usesEvery   = time.Second
 	maxAgent    = 200
 )
@@ -45,12 +46,14 @@ type Uses struct {
 
 	mu      sync.Mutex // guards waiting
 	waiting []Use
+	// many wakes Run before its time.
+	many chan struct{}
 }
 
 // NewUses returns the log in d. Run must be running for uses to be written down.
-func NewUses(d *db.DB) *Uses { return &Uses{db: d} }
+func NewUses(d *db.DB) *Uses { return &Uses{db: d, many: make(chan struct{}, 1)} }
 
-// Note takes a use. The error is that of writing what waits, where that was too much.
+// Note takes a use. Where Run does not keep up, the caller writes what waits; the error is that of the writing.
 func (u *Uses) Note(ctx context.Context, use Use) error {
 	use.ID = uuid.NewString()
 	if len(use.Origin.Agent) > maxAgent {
@@ -59,10 +62,16 @@ func (u *Uses) Note(ctx context.Context, use Use) error {
 	use.Origin.Agent = strings.ReplaceAll(strings.ToValidUTF8(use.Origin.Agent, "?"), "\x00", "?")
 	u.mu.Lock()
 	u.waiting = append(u.waiting, use)
-	full := len(u.waiting) >= usesWaiting
+	n := len(u.waiting)
 	u.mu.Unlock()
-	if full {
+	switch {
+	case n >= usesAtMost:
 		return u.Flush(ctx)
+	case n >= usesWaiting:
+		select {
+		case u.many <- struct{}{}:
+		default: // it was woken already
+		}
 	}
 	return nil
 }
@@ -89,7 +98,7 @@ func (u *Uses) Flush(ctx context.Context) error {
 	})
 	if err != nil {
 		u.mu.Lock()
-		if len(u.waiting)+len(list) <= 2*usesWaiting {
+		if len(u.waiting)+len(list) <= 2*usesAtMost {
 			u.waiting = append(list, u.waiting...)
 		}
 		u.mu.Unlock()
@@ -104,14 +113,15 @@ func (u *Uses) Run(ctx context.Context, report func(error)) {
 	for {
 		select {
 		case <-tick.C:
-			if err := u.Flush(ctx); err != nil {
-				report(err)
-			}
+		case <-u.many:
 		case <-ctx.Done():
 			if err := u.Flush(context.WithoutCancel(ctx)); err != nil {
 				report(err)
 			}
 			return
+		}
+		if err := u.Flush(context.WithoutCancel(ctx)); err != nil {
+			report(err)
 		}
 	}
 }
