@@ -31,3 +31,8 @@ func TestLargeFile(t *testing.T) {
 	}
 	t.Logf("at most %d MiB of memory", n>>20)
 }
+
+// TestPeople runs docs/people.md.
+func TestPeople(t *testing.T) {
+	launch.Start(t, launch.Options{}).Script(t, "testdata/people.py", 3*time.Minute)
+}

@@ -1,0 +1,90 @@
+"""What docs/people.md says, done as it says it: organizations, shares and activity by tiledb-cloud."""
+import base64
+import json
+import os
+import re
+import urllib.error
+import urllib.request
+
+import numpy
+import tiledb
+import tiledb.cloud
+from oracle import Scenario, main
+from tiledb.cloud import array, client, groups, rest_api
+
+PAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "..", "docs", "people.md")
+
+
+class People(Scenario):
+    ways, modes = ("ours",), ("server",)
+
+    def steps(self):
+        yield "ours/sign up", self.sign_up
+        yield "ours/the page", self.page
+        yield "ours/what others see", self.others
+
+    def call(self, method, path, body=None, basic=None, token=None):
+        headers = {"Content-Type": "application/json"}
+        if basic:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
+        if token:
+            headers["X-TILEDB-REST-API-KEY"] = token
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.site.conf["server"] + path, data=data, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request) as reply:
+                text = reply.read()
+                return reply.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as err:
+            return err.code, json.loads(err.read())
+
+    def sign_up(self):
+        person = {"username": "ann", "password": "a long password"}
+        assert self.call("POST", "/v1/user", person)[0] == 403  # only the administrator makes accounts
+        self.tokens = {}
+        for name in ("ann", "bob", "eve"):
+            person["username"] = name
+            assert self.call("POST", "/v1/user", person, token=self.site.conf["token"])[0] == 204
+            status, made = self.call("POST", "/v1/token", {"name": "test"}, basic=(name, "a long password"))
+            assert status == 200, made
+            self.tokens[name] = made["token"]
+
+    def login(self, name):
+        tiledb.cloud.login(token=self.tokens[name], host=self.site.conf["server"], no_session=True)
+        return tiledb.cloud.Ctx()
+
+    def page(self):
+        ctx = self.login("ann")
+        tiledb.from_numpy("tiledb://ann/counts", numpy.arange(4), ctx=ctx)
+        groups.create("study", namespace="ann")
+        with open(PAGE, encoding="utf-8") as f:
+            blocks = re.findall(r"```python\n(.*?)```", f.read(), re.S)
+        assert len(blocks) == 5
+        names = {}
+        for block in blocks:
+            if "login(" not in block:
+                exec(block, names)
+        assert [s.namespace for s in array.list_shared_with("tiledb://ann/counts")] == ["bob"]
+        roles = {m.username: m.role for m in client.build(rest_api.OrganizationApi).get_organization("lab").users}
+        assert roles == {"ann": "owner", "bob": "read_write"}, roles
+        actions = [e.action for e in array.array_activity("tiledb://ann/counts")]
+        assert actions[-1] == "create" and "query_write" in actions, actions
+
+    def others(self):
+        with tiledb.open("tiledb://ann/counts", ctx=self.login("bob")) as counts:
+            assert counts[:].tolist() == [0, 1, 2, 3]
+        assert groups.info("tiledb://ann/study").allowed_actions == ["read"]
+        shared = client.build(rest_api.ArrayApi).arrays_browser_shared_get()
+        assert [a.tiledb_uri for a in shared.arrays] == ["tiledb://ann/counts"]
+        ctx = self.login("eve")
+        for attempt in (lambda: tiledb.open("tiledb://ann/counts", ctx=ctx), lambda: array.info("tiledb://ann/counts"),
+                        lambda: groups.info("tiledb://ann/study"), lambda: array.list_shared_with("tiledb://ann/counts")):
+            try:
+                attempt()
+            except Exception as err:  # noqa: BLE001: each client has its own class
+                assert "not" in str(err), err
+            else:
+                raise AssertionError("a stranger was let in")
+
+
+main([People])
