@@ -4,6 +4,9 @@ import json
 import os
 import time
 
+import urllib.error
+import urllib.request
+
 import numpy as np
 import tiledb
 from oracle import Scenario, main, refused, same
@@ -264,9 +267,22 @@ class NotBuilt(Refusals):
             return tiledb.ArraySchema(domain=tiledb.Domain(tiledb.Dim("x", domain=(0, 9), tile=10, dtype=np.int32)), attrs=[tiledb.Attr("a", dtype=np.int32)])
 
         def json_messages():
-            with refused("415"):
-                tiledb.Array.create(site.uri("by-json"), schema(), ctx=site.client(rest__server_serialization_format="JSON"))
-            assert tiledb.object_type(site.uri("by-json"), ctx=ctx) is None
+            by_json, uri = site.client(rest__server_serialization_format="JSON"), site.uri("by-json")
+            tiledb.Array.create(uri, schema(), ctx=by_json)
+            assert tiledb.object_type(uri, ctx=ctx) == "array"
+            with tiledb.open(uri, "w", ctx=ctx) as a:
+                a[:] = np.arange(10, dtype=np.int32)
+            # The cells of queries have no form in JSON: the client says so itself, and the server to whoever asks all the same.
+            with refused("JSON"), tiledb.open(uri, ctx=by_json) as a:
+                a[:]
+            request = urllib.request.Request(site.conf["server"] + "/v3/arrays/" + site.conf["namespace"] + "/by-json/query/submit?type=READ", data=b"{}",
+                                             headers={"X-TILEDB-REST-API-KEY": site.conf["token"], "Content-Type": "application/json"})
+            try:
+                urllib.request.urlopen(request)
+            except urllib.error.HTTPError as err:
+                assert err.code == 415, err
+            else:
+                raise AssertionError("a query in JSON was not refused")
 
         def object_stores():
             with refused("501", "s3://"):
