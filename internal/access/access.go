@@ -72,8 +72,6 @@ const (
 	Array                       // an array, or an asset stored as one
 	Group                       // a group
 	Server                      // the server itself
-	UDF                         // a registered function, which is stored as an array
-	TaskGraph                   // a registered task graph, likewise
 )
 
 // Object is what an action is about. The zero Object stands for "nothing by

@@ -174,8 +174,6 @@ var rightNames = map[ObjectKind][]struct {
 	Namespace: {{CanRead, "read"}, {CanWrite, "write"}, {CanCreate, "create"}, {CanDelete, "delete"}, {CanEdit, "edit"},
 		{CanReadLogs, "read_array_logs"}, {CanReadJobs, "read_job_logs"}, {CanReadObjectLogs, "read_object_logs"}, {CanRun, "run_job"},
 		{CanDeleteOrganization, "delete_organization"}, {CanEditOrganization, "edit_organization"}, {CanEditBilling, "edit_billing"}},
-	UDF:       {{CanRead, "fetch_udf"}, {CanEdit, "share_udf"}},
-	TaskGraph: {{CanRead, "fetch_task_graph"}, {CanEdit, "share_task_graph"}},
 }
 
 // Names returns the published names of the rights on a kind of object, in published order, never nil.

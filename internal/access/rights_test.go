@@ -109,7 +109,7 @@ func TestSharedRightsBringOthers(t *testing.T) {
 			t.Errorf("%q gives %q, want %q", tc.texts, got, tc.want)
 		}
 	}
-	for kind, bad := range map[ObjectKind]string{Array: "delete", Group: "read_array_logs", UDF: "read", Namespace: "fetch_udf", Self: "read"} {
+	for kind, bad := range map[ObjectKind]string{Array: "delete", Group: "read_array_logs", Namespace: "fetch_udf", Self: "read"} {
 		if _, ok := ParseRights(kind, []string{bad}); ok {
 			t.Errorf("%q is no right on kind %d", bad, kind)
 		}

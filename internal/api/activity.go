@@ -189,20 +189,27 @@ func (a *API) oneActivity(w http.ResponseWriter, r *web.Request) error {
 	return web.JSON(w, r, http.StatusOK, activityOf(u))
 }
 
-func (a *API) arrayActivityPage(w http.ResponseWriter, r *web.Request) error {
-	f, err := useFilter(r, true, asset(r).ID)
+// usesPage returns the page that a request asks for of the uses of assets, of none if there are none.
+func (a *API) usesPage(r *web.Request, assets ...string) ([]activity.Use, pagination, error) {
+	var p pagination
+	f, err := useFilter(r, true, append([]string{}, assets...)...)
 	if err != nil {
-		return err
+		return nil, p, err
 	}
 	list, total, err := a.uses.List(r.Context(), f)
+	p.fill(f.Page, f.PerPage, total)
+	return list, p, err
+}
+
+func (a *API) arrayActivityPage(w http.ResponseWriter, r *web.Request) error {
+	list, p, err := a.usesPage(r, asset(r).ID)
 	if err != nil {
 		return err
 	}
 	out := struct {
 		Logs       []activityInfo `json:"activitylogs"`
 		Pagination pagination     `json:"pagination_metadata"`
-	}{Logs: mapped(list, activityOf)}
-	out.Pagination.fill(catalog.Filter{Page: f.Page, PerPage: f.PerPage}, total)
+	}{mapped(list, activityOf), p}
 	return web.JSON(w, r, http.StatusOK, out)
 }
 
@@ -223,19 +230,14 @@ func (a *API) groupActivity(w http.ResponseWriter, r *web.Request) error {
 		activityInfo
 		Asset activeAsset `json:"asset"`
 	}
-	f, err := useFilter(r, true, asset(r).ID)
-	if err != nil {
-		return err
-	}
-	list, total, err := a.uses.List(r.Context(), f)
+	list, p, err := a.usesPage(r, asset(r).ID)
 	if err != nil {
 		return err
 	}
 	out := struct {
 		Logs       []entry    `json:"activity_logs"`
 		Pagination pagination `json:"pagination_metadata"`
-	}{Logs: mapped(list, func(u activity.Use) entry { return entry{activityOf(u), activeOf(asset(r))} })}
-	out.Pagination.fill(catalog.Filter{Page: f.Page, PerPage: f.PerPage}, total)
+	}{mapped(list, func(u activity.Use) entry { return entry{activityOf(u), activeOf(asset(r))} }), p}
 	return web.JSON(w, r, http.StatusOK, out)
 }
 
@@ -264,14 +266,7 @@ func (a *API) contentActivity(w http.ResponseWriter, r *web.Request) error {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
-	f, err := useFilter(r, true, ids...)
-	if err != nil {
-		return err
-	}
-	if f.AssetIDs == nil {
-		f.AssetIDs = []string{}
-	}
-	list, total, err := a.uses.List(r.Context(), f)
+	list, p, err := a.usesPage(r, ids...)
 	if err != nil {
 		return err
 	}
@@ -282,8 +277,7 @@ func (a *API) contentActivity(w http.ResponseWriter, r *web.Request) error {
 	out := struct {
 		Activity   []entry    `json:"activity"`
 		Pagination pagination `json:"pagination_metadata"`
-	}{Activity: mapped(list, func(u activity.Use) entry { return entry{activeOf(by[u.AssetID]), activityOf(u)} })}
-	out.Pagination.fill(catalog.Filter{Page: f.Page, PerPage: f.PerPage}, total)
+	}{mapped(list, func(u activity.Use) entry { return entry{activeOf(by[u.AssetID]), activityOf(u)} }), p}
 	return web.JSON(w, r, http.StatusOK, out)
 }
 

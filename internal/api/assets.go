@@ -111,7 +111,7 @@ func (a *API) listPublicAssets(w http.ResponseWriter, r *web.Request) error {
 
 func sendAssets(w http.ResponseWriter, r *web.Request, f catalog.Filter, list []catalog.Asset, total int) error {
 	page := assetPage{Data: []assetInfo{}}
-	page.Pagination.fill(f, total)
+	page.Pagination.fill(f.Page, f.PerPage, total)
 	own := spaces(r.Subject)
 	for _, x := range list {
 		info := assetInfo{UUID: x.ID, Type: assetType(x), Backing: string(x.Kind), Ownership: "shared", Namespace: x.Namespace,

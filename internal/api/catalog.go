@@ -185,6 +185,13 @@ func (a *API) browseFilter(r *web.Request, kind catalog.Kind, l level) (f catalo
 		}
 		f.FileTypes = append(f.FileTypes, kind)
 	}
+	if f.Parent = q.Get("parent"); f.Parent == "" && q.Has("flat") {
+		flat, err := r.Flag("flat")
+		if err != nil {
+			return f, false, err
+		}
+		f.Roots = !flat
+	}
 	l.narrow(r.Subject, &f)
 	if name := q.Get("permissions"); name != "" {
 		if f.Right, err = parseRights(access.Array, []string{name}); err != nil {
@@ -224,16 +231,16 @@ func (a *API) browse(r *web.Request, kind catalog.Kind, l level) ([]catalog.Asse
 	var p pagination
 	f, ok, err := a.browseFilter(r, kind, l)
 	if err != nil || !ok {
-		p.fill(f, 0)
+		p.fill(f.Page, f.PerPage, 0)
 		return nil, p, err
 	}
 	list, total, err := a.catalog.List(r.Context(), f)
-	p.fill(f, total)
+	p.fill(f.Page, f.PerPage, total)
 	return list, p, err
 }
 
-func (f *pagination) fill(filter catalog.Filter, total int) {
-	*f = pagination{Page: filter.Page, PerPage: filter.PerPage, TotalPages: (total + filter.PerPage - 1) / filter.PerPage, TotalItems: total}
+func (f *pagination) fill(page, perPage, total int) {
+	*f = pagination{Page: page, PerPage: perPage, TotalPages: (total + perPage - 1) / perPage, TotalItems: total}
 }
 
 // arrayPage is the published shape of a page of arrays; none at all is null, as clients expect.

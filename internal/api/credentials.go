@@ -359,7 +359,7 @@ func (a *API) listCredentials(w http.ResponseWriter, r *web.Request) error {
 		Credentials []map[string]any `json:"credentials"`
 		Pagination  pagination       `json:"pagination_metadata"`
 	}{}
-	out.Pagination.fill(f, len(all))
+	out.Pagination.fill(f.Page, f.PerPage, len(all))
 	from := min((f.Page-1)*f.PerPage, len(all))
 	out.Credentials = all[from:min(from+f.PerPage, len(all))]
 	return web.JSON(w, r, http.StatusOK, out)

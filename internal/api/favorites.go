@@ -88,7 +88,7 @@ func (a *API) favorites(r *web.Request, k favoriteKind, all bool) ([]catalog.Ass
 	}
 	list, total, err := a.catalog.List(r.Context(), f)
 	f.PerPage = max(f.PerPage, 1)
-	p.fill(f, total)
+	p.fill(f.Page, f.PerPage, total)
 	return list, p, err
 }
 

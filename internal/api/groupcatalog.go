@@ -95,7 +95,7 @@ func groupType(x catalog.Asset) string {
 	return x.Info.FileType
 }
 
-// browseGroups lists groups; those inside others only where the client asks for a flat list, or for what is in one.
+// browseGroups lists groups: all, those in no other with flat=false, or those in the one whose UUID is the parent.
 func (a *API) browseGroups(l level) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
 		list, p, err := a.browse(r, catalog.Group, l)
@@ -241,7 +241,7 @@ func (a *API) groupContents(w http.ResponseWriter, r *web.Request) error {
 		Entries    []groupEntry `json:"entries"`
 		Pagination pagination   `json:"pagination_metadata"`
 	}{Entries: []groupEntry{}}
-	out.Pagination.fill(f, len(list))
+	out.Pagination.fill(f.Page, f.PerPage, len(list))
 	from := min((f.Page-1)*f.PerPage, len(list))
 	list = list[from:min(from+f.PerPage, len(list))]
 	for _, x := range list {

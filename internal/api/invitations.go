@@ -228,7 +228,7 @@ func (a *API) listInvitations(w http.ResponseWriter, r *web.Request) error {
 		Invitations []invitationInfo `json:"invitations"`
 		Pagination  pagination       `json:"pagination_metadata"`
 	}{Invitations: []invitationInfo{}}
-	page.Pagination.fill(catalog.Filter{Page: f.Page, PerPage: f.PerPage}, total)
+	page.Pagination.fill(f.Page, f.PerPage, total)
 	for _, i := range list {
 		page.Invitations = append(page.Invitations, invitationOf(i))
 	}

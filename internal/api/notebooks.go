@@ -139,7 +139,7 @@ func (a *API) endTimestamps(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	out := endTimesPage{EndTimestamps: []uint64{}}
-	out.Pagination.fill(f, len(times))
+	out.Pagination.fill(f.Page, f.PerPage, len(times))
 	from := min((f.Page-1)*f.PerPage, len(times))
 	out.EndTimestamps = append(out.EndTimestamps, times[from:min(from+f.PerPage, len(times))]...)
 	return web.JSON(w, r, http.StatusOK, out)

@@ -300,5 +300,11 @@ func TestRegisteredGroupIsRecognised(t *testing.T) {
 	w.send2(w.Other, http.MethodPut, "/v2/groups/bob", `{"group_details":{"uri":"`+uri+`"}}`, 403, "")
 	w.send2(w.Full, post, "/v2/groups/ann", `{"group_details":{"name":"child","parent":"tiledb://ann/set"}}`, 201, "")
 	w.send(w.Full, get, "/v1/groups/ann/set/contents?member_type=group", "", 200, `"name":"child"`)
+	w.send(w.Full, get, "/v1/groups/browser/owned?flat=True", "", 200, `"total_items":2`)
+	w.send(w.Full, get, "/v1/groups/browser/owned?flat=false", "", 200, `"total_items":1`)
+	w.send(w.Full, get, "/v1/groups/browser/owned?flat=perhaps", "", 400, "flat")
+	var set struct{ ID string }
+	must(t, json.Unmarshal([]byte(w.send(w.Full, get, "/v1/groups/ann/set", "", 200, "")), &set))
+	w.send(w.Full, get, "/v1/groups/browser/owned?parent="+set.ID, "", 200, `"name":"child"`)
 	w.send2(w.Full, post, "/v2/groups/ann", `{"group_details":{"name":"orphan","parent":"tiledb://ann/nowhere"}}`, 400, "parent")
 }
