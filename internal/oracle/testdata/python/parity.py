@@ -10,6 +10,7 @@ import ctypes as C
 import json
 import os
 import sys
+import time
 
 import numpy as np
 import rawquery
@@ -128,7 +129,8 @@ def travel(p):
 def metadata(p):
     uri = p.dense("metadata")
     for i in range(3):
-        with tiledb.open(uri, "w", ctx=p.ctx) as a:
+        # Of two metadata files of one millisecond, libtiledb takes either for the newer.
+        with tiledb.open(uri, "w", timestamp=i + 1, ctx=p.ctx) as a:
             a.meta[f"k{i}"] = (1, 2.5, "text", i)[i]
             a.meta["again"] = i
             if i == 2:
@@ -262,7 +264,7 @@ def consolidation(p):
 def other_modes(p):
     uri = p.sparse("modes", 4)
     for i in range(3):
-        with tiledb.open(uri, "w", ctx=p.ctx) as a:
+        with tiledb.open(uri, "w", timestamp=i + 1, ctx=p.ctx) as a:
             a.meta["k"] = i
     for mode in ("commits", "fragment_meta", "array_meta"):
         settings = tiledb.Config({**p.ctx.config().dict(), "sm.consolidation.mode": mode, "sm.vacuum.mode": mode})
@@ -329,6 +331,9 @@ def groups(p):
         for name, uri in members.items():
             g.add(uri, name=name)
         g.meta["k"] = "v"
+    written = time.time_ns() // 10**6
+    while time.time_ns() // 10**6 == written:
+        pass  # of two lists of members of one millisecond, too
     with tiledb.Group(root, "w", ctx=p.ctx) as g:
         g.remove("two")
     with tiledb.Group(root, ctx=p.ctx) as g:
