@@ -95,7 +95,7 @@ func empty(ctx context.Context, tx *sql.Tx, table string) error {
 	return err
 }
 
-// carryTable copies the rows of one table; names of tables and columns are those of our migrations.
+// carryTable copies the rows of one table to PostgreSQL; names of tables and columns are those of our migrations.
 func carryTable(ctx context.Context, from, to *sql.Tx, table string) (n int, err error) {
 	const column = "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = ? AND "
 	flags, err := texts(ctx, to, column+"data_type = 'boolean'", table)
@@ -106,7 +106,28 @@ func carryTable(ctx context.Context, from, to *sql.Tx, table string) (n int, err
 	if err != nil {
 		return 0, err
 	}
-	rows, err := from.QueryContext(ctx, "SELECT * FROM "+table)
+	n, err = copyTable(ctx, from, to, table, "*", "OVERRIDING SYSTEM VALUE", func(column string, v any) any {
+		if number, ok := v.(int64); ok && slices.Contains(flags, column) {
+			return number != 0
+		}
+		return v
+	})
+	if err != nil {
+		return n, err
+	}
+	for _, name := range counters {
+		_, err := to.ExecContext(ctx, "SELECT setval(pg_get_serial_sequence(?1, ?2), coalesce(max("+name+"), 0) + 1, false) FROM "+table, table, name)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// copyTable copies columns, or all as "*", of the rows of one table. over stands before the values that are inserted, and
+// convert makes of a value what is kept.
+func copyTable(ctx context.Context, from, to *sql.Tx, table, which, over string, convert func(column string, v any) any) (n int, err error) {
+	rows, err := from.QueryContext(ctx, "SELECT "+which+" FROM "+table)
 	if err != nil {
 		return 0, err
 	}
@@ -115,7 +136,7 @@ func carryTable(ctx context.Context, from, to *sql.Tx, table string) (n int, err
 	if err != nil {
 		return 0, err
 	}
-	insert, err := to.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") OVERRIDING SYSTEM VALUE VALUES (?"+
+	insert, err := to.PrepareContext(ctx, "INSERT INTO "+table+" ("+strings.Join(columns, ", ")+") "+over+" VALUES (?"+
 		strings.Repeat(", ?", len(columns)-1)+")")
 	if err != nil {
 		return 0, err
@@ -130,22 +151,11 @@ func carryTable(ctx context.Context, from, to *sql.Tx, table string) (n int, err
 			return n, err
 		}
 		for i, name := range columns {
-			if number, ok := values[i].(int64); ok && slices.Contains(flags, name) {
-				values[i] = number != 0
-			}
+			values[i] = convert(name, values[i])
 		}
 		if _, err := insert.ExecContext(ctx, values...); err != nil {
 			return n, fmt.Errorf("row %d: %w", n+1, err)
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return n, err
-	}
-	for _, name := range counters {
-		_, err := to.ExecContext(ctx, "SELECT setval(pg_get_serial_sequence(?1, ?2), coalesce(max("+name+"), 0) + 1, false) FROM "+table, table, name)
-		if err != nil {
-			return n, err
-		}
-	}
-	return n, nil
+	return n, rows.Err()
 }
