@@ -24,6 +24,7 @@ type commands struct {
 	DB      databaseCommand `cmd:"" name:"db" help:"Carry the metadata of a data directory to another database."`
 	Backup  backupCommand   `cmd:"" help:"Copy the metadata, and the default storage if asked, while the server runs."`
 	Restore restoreCommand  `cmd:"" help:"Bring a backup back into a new data directory or database."`
+	Check   checkCommand    `cmd:"" help:"Compare the catalogue of a data directory with what is stored, and mend it."`
 	Key     operatorCommand `cmd:"" help:"Change the operator's key of a data directory."`
 	Array   arrayCommand    `cmd:"" help:"Look at, check, consolidate, copy, move and remove arrays and groups of this machine and of object stores, without a server."`
 	Bench   benchCommand    `cmd:"" help:"Time one operation on a local array, for comparisons between engines."`

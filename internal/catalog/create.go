@@ -47,6 +47,9 @@ func (n *NewAsset) FromRef(ref string) error {
 	return nil
 }
 
+// newID makes the id of an asset.
+func newID() string { return uuid.NewString() }
+
 // draft is a checked NewAsset.
 type draft struct {
 	NewAsset
@@ -135,7 +138,7 @@ func creator(g access.Grant, k Kind, array, group access.Action) (string, error)
 
 // draft checks name and place and decides both.
 func (c *Catalog) draft(ctx context.Context, namespaceID string, n NewAsset) (draft, error) {
-	d := draft{NewAsset: n, id: uuid.NewString(), explicit: n.Name != ""}
+	d := draft{NewAsset: n, id: newID(), explicit: n.Name != ""}
 	if n.Storage == "" {
 		d.root, d.path, d.fresh = rootDefault, path.Join(namespaceID, d.id), true
 		return d, CheckName(d.Name)
@@ -172,6 +175,9 @@ func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state s
 	}
 	return c.update(ctx, func(tx *sql.Tx) error {
 		if err := checkPlace(ctx, tx, *d); err != nil {
+			return err
+		}
+		if err := takeUp(ctx, tx, d.root, d.path); err != nil {
 			return err
 		}
 		var err error
@@ -374,7 +380,18 @@ func (c *Catalog) Deregister(ctx context.Context, g access.Grant, a Asset) error
 	if err := permitsEither(g, a, access.ArrayDeregister, access.GroupDeregister); err != nil {
 		return err
 	}
-	return c.drop(ctx, a.ID)
+	if a.part != "" {
+		return ErrNotFound
+	}
+	return c.update(ctx, func(tx *sql.Tx) error {
+		if err := c.leave(ctx, tx, a); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM assets WHERE id = ?", a.ID); err != nil {
+			return fmt.Errorf("asset: %w", err)
+		}
+		return nil
+	})
 }
 
 // Delete takes the asset out of the catalog and out of storage: it is no longer

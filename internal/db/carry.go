@@ -151,6 +151,9 @@ func copyTable(ctx context.Context, from, to *sql.Tx, table, which, over string,
 			return n, err
 		}
 		for i, name := range columns {
+			if b, ok := values[i].([]byte); ok && b == nil {
+				values[i] = []byte{} // no bytes are not no value
+			}
 			values[i] = convert(name, values[i])
 		}
 		if _, err := insert.ExecContext(ctx, values...); err != nil {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,10 +37,17 @@ func TestBackupCrosses(t *testing.T) {
 		}
 		return string(out.Stdout)
 	}
-	run(pg.URL("postgres"), "audit", "--data", first.Data)
+	made, err := http.NewRequestWithContext(ctx, http.MethodPost, first.URL+"/v1/groups/admin/create", strings.NewReader(`{"name":"g"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Header.Set("X-TILEDB-REST-API-Key", first.Token)
+	if code, body, err := launch.Do(made); err != nil || code != http.StatusNoContent {
+		t.Fatalf("a group: %d %s, %v", code, body, err)
+	}
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	if out := run(pg.URL("postgres"), "backup", at("backup1"), "--data", first.Data, "--storage"); !strings.Contains(out, "metadata of 1 users") {
+	if out := run(pg.URL("postgres"), "backup", at("backup1"), "--data", first.Data, "--storage"); !strings.Contains(out, "metadata of 1 users and 1 assets") {
 		t.Error(out)
 	}
 	run("", "restore", at("backup1"), "--data", at("data1"))
@@ -79,7 +87,7 @@ func TestBackupCrosses(t *testing.T) {
 	}
 	last := launch.Start(t, launch.Options{Data: at("data2"), Env: []string{"AZULEJO_DATABASE=" + pg.URL("second")}})
 	last.Token = first.Token
-	if code, body := status(t, last); code != 200 {
+	if code, body := status(t, last); code != http.StatusOK {
 		t.Errorf("%d %s", code, body)
 	}
 }

@@ -72,6 +72,7 @@ func TestCarry(t *testing.T) {
 		return string(answer)
 	}
 	call(s, http.MethodPost, "/v1/organization", `{"name":"acme"}`, http.StatusNoContent)
+	call(s, http.MethodPost, "/v1/groups/acme/create", `{"name":"g"}`, http.StatusNoContent)
 	call(s, http.MethodPost, "/v1/token", `{"name":"gone"}`, http.StatusOK)
 	call(s, http.MethodDelete, "/v1/tokens/gone", "", http.StatusNoContent)
 	before := call(s, http.MethodGet, "/v1/organizations/acme", "", http.StatusOK)
