@@ -42,6 +42,8 @@ var usedAs = map[string]string{
 	"getArraySampleData": "query_read", "getArrayMetaDataJson": "array_metadata_get", "getArrayNonEmptyDomainJson": "non_empty_domain", "getArrayMaxBufferSizes": "max_buffer_sizes",
 	"uploadNotebook": "query_write", "uploadNotebookForm": "create", "copyNotebook": "query_read", "pruneNotebook": "query_delete", "updateNotebookName": "update",
 	"uploadFile": "query_write", "uploadFileForm": "create", "createFile": "create", "exportFile": "query_read", "downloadFile": "query_read",
+	"registerUDFInfo": "create", "getUDFInfo": "query_read", "updateUDFInfo": "update", "deleteUDFInfo": "delete", "HandleCopyUDF": "query_read",
+	"registerRegisteredTaskGraph": "create", "getRegisteredTaskGraph": "query_read", "updateRegisteredTaskGraph": "update", "deleteRegisteredTaskGraph": "delete",
 	"createGroup": "create", "createGroupByName": "create", "openGroup": "group_member_get", "getGroupContents": "group_member_get",
 	"updateGroup": "update", "changeGroupContents": "update", "updateGroupInfo": "update", "deleteGroup": "delete",
 	"registerGroup": "register", "registerGroupByName": "register", "deregisterGroup": "deregister", "removeGroup": "deregister",

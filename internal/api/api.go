@@ -95,7 +95,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.factorOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.factorOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.codeOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops

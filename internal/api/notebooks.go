@@ -25,7 +25,7 @@ func (a *API) notebookOps() []web.Operation {
 		Find: a.findNamespace, Handle: a.uploadForm(asNotebook()), MaxBody: anySize}
 	return append(a.streamOps("Notebook", "/v2/notebooks/{namespace}/{array}/upload", asNotebook()), form,
 		row("updateNotebookName", http.MethodPatch, onNotebook+"/rename", access.ArrayDescribe, a.updateInfo),
-		row("copyNotebook", http.MethodPost, onNotebook+"/copy", access.ArrayRead, a.copyNotebook),
+		row("copyNotebook", http.MethodPost, onNotebook+"/copy", access.ArrayRead, a.copyFile(asNotebook())),
 		row("pruneNotebook", http.MethodPost, onNotebook+"/prune", access.ArrayDelete, a.pruneVersions),
 		row("notebookEndTimestamps", http.MethodGet, onNotebook+"/end_timestamps", access.ArrayRead, a.endTimestamps),
 		row("arrayEndTimestamps", http.MethodGet, "/v1"+onArray+"/end_timestamps", access.ArrayRead, a.endTimestamps),
@@ -33,52 +33,54 @@ func (a *API) notebookOps() []web.Operation {
 	)
 }
 
-// notebookCopied is the published answer to a copy.
-type notebookCopied struct {
+// fileCopied is the published answer to a copy.
+type fileCopied struct {
 	ID        string `json:"id"`
 	OutputURI string `json:"output_uri"`
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
 }
 
-// copyNotebook makes a new notebook of one, as it was in the interval of the address. Both must be allowed: to read the one
+// copyFile makes a new file of one of a kind, as it was in the interval of the address. Both must be allowed: to read the one
 // and to make the other.
-func (a *API) copyNotebook(w http.ResponseWriter, r *web.Request) error {
-	want := struct {
-		OutputURI string `json:"output_uri"`
-		Name      string `json:"name"`
-		Namespace string `json:"namespace"`
-	}{Namespace: r.Subject.Namespace}
-	if err := r.DecodeJSON(&want); err != nil {
-		return err
+func (a *API) copyFile(k fileKind) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		want := struct {
+			OutputURI string `json:"output_uri"`
+			Name      string `json:"name"`
+			Namespace string `json:"namespace"`
+		}{Namespace: r.Subject.Namespace}
+		if err := r.DecodeJSON(&want); err != nil {
+			return err
+		}
+		if want.Namespace == "" {
+			want.Namespace = r.Subject.Namespace
+		}
+		n, err := a.accounts.Namespace(r.Context(), want.Namespace)
+		if err != nil {
+			return err
+		}
+		g, err := access.Allowed(r.Subject, access.ArrayCreate, access.Object{Kind: access.Namespace, ID: n.ID, NamespaceID: n.ID})
+		if err != nil {
+			return err
+		}
+		f, err := a.openFile(r)
+		if err != nil {
+			return err
+		}
+		from := asset(r)
+		in := &incoming{fileKind: k, atMost: uint64(f.NBytes), exact: true, body: &fileReader{ctx: r.Context(), file: f}}
+		if in.asset, err = formAsset(r, n.Name, want.OutputURI, want.Name, from.Name); err != nil {
+			return err
+		}
+		in.asset.Info = from.Info
+		in.asset.Info.CredentialsName, in.asset.Info.ReadOnly, in.asset.Info.FileType = r.Header.Get(credentialsHeader), false, in.fileType
+		made, err := a.vault.CreateFile(r.Context(), g, in.asset, vault.FileSchema(in.atMost, in.compressed), in.content())
+		if err != nil {
+			return err
+		}
+		return web.JSON(w, r, http.StatusCreated, fileCopied{made.ID, tiledbScheme + made.Namespace + "/" + made.Name, made.Name, made.Namespace})
 	}
-	if want.Namespace == "" {
-		want.Namespace = r.Subject.Namespace
-	}
-	n, err := a.accounts.Namespace(r.Context(), want.Namespace)
-	if err != nil {
-		return err
-	}
-	g, err := access.Allowed(r.Subject, access.ArrayCreate, access.Object{Kind: access.Namespace, ID: n.ID, NamespaceID: n.ID})
-	if err != nil {
-		return err
-	}
-	f, err := a.openFile(r)
-	if err != nil {
-		return err
-	}
-	from := asset(r)
-	in := &incoming{fileKind: asNotebook(), atMost: uint64(f.NBytes), exact: true, body: &fileReader{ctx: r.Context(), file: f}}
-	if in.asset, err = formAsset(r, n.Name, want.OutputURI, want.Name, from.Name); err != nil {
-		return err
-	}
-	in.asset.Info = from.Info
-	in.asset.Info.CredentialsName, in.asset.Info.ReadOnly, in.asset.Info.FileType = r.Header.Get(credentialsHeader), false, in.fileType
-	made, err := a.vault.CreateFile(r.Context(), g, in.asset, vault.FileSchema(in.atMost, in.compressed), in.content())
-	if err != nil {
-		return err
-	}
-	return web.JSON(w, r, http.StatusCreated, notebookCopied{made.ID, tiledbScheme + made.Namespace + "/" + made.Name, made.Name, made.Namespace})
 }
 
 // pruningLimit is the property of a notebook that says how many versions to keep.
@@ -113,7 +115,7 @@ func (a *API) endTimes(r *web.Request) ([]uint64, error) {
 		return nil, err
 	}
 	times := arr.EndTimes()
-	if kind := asset(r).Info.FileType; kind == catalog.FileType || kind == catalog.NotebookType {
+	if catalog.Versioned(asset(r).Info.FileType) {
 		if times, err = arr.VersionTimes(r.Context()); err != nil {
 			return nil, err
 		}

@@ -90,7 +90,14 @@ func (a Asset) Part() string { return a.part }
 const (
 	FileType     = "file"
 	NotebookType = "notebook"
+	FunctionType = "user_defined_function"
+	GraphType    = "registered_task_graph"
 )
+
+// Versioned reports whether the fragments of arrays of a file type are versions of a file.
+func Versioned(fileType string) bool {
+	return slices.Contains([]string{FileType, NotebookType, FunctionType, GraphType}, fileType)
+}
 
 // Info is what people say about an asset; none of it changes what is stored.
 type Info struct {

@@ -36,3 +36,8 @@ func TestLargeFile(t *testing.T) {
 func TestPeople(t *testing.T) {
 	launch.Start(t, launch.Options{}).Script(t, "testdata/people.py", 3*time.Minute)
 }
+
+// TestCode keeps functions and task graphs with the client's own functions for them.
+func TestCode(t *testing.T) {
+	launch.Start(t, launch.Options{}).Script(t, "testdata/code.py", 3*time.Minute)
+}
