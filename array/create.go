@@ -203,7 +203,7 @@ func storeSchema(ctx context.Context, fs vfs.FS, uri string, key *filter.Key, s 
 		start = uint64(time.Now().UnixMilli())
 		end = start
 	}
-	name := format.NewName(start, end, 0).String()
+	name := format.NewNameIn(ctx, start, end, 0).String()
 	return name, vfs.WriteAll(ctx, fs, vfs.Join(uri, schemaDir, name), content)
 }
 

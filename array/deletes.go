@@ -209,7 +209,7 @@ func (a *Array) WriteDelete(ctx context.Context, survives *condition.Node, milli
 				"take a later one", ErrInvalid, at, l.file)}
 		}
 	}
-	path = commitsDir + "/" + format.NewName(at, at, format.Version).String() + deleteExt
+	path = commitsDir + "/" + format.NewNameIn(ctx, at, at, format.Version).String() + deleteExt
 	err = vfs.WriteAll(ctx, a.FS, vfs.Join(a.URI, path), content)
 	if errors.Is(err, vfs.ErrExist) {
 		return "", 0, &classed{ErrExists, err}

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -142,6 +143,24 @@ func (l *labeler) next() string {
 // since 1970. Names of one time that this process makes sort in the order they were made, so that the later one counts.
 func NewName(start, end uint64, version uint32) Name {
 	return Name{Start: start, End: end, UUID: labels.next(), Version: version}
+}
+
+// Naming returns a context in which NewNameIn makes names with the given UUID, as Name.UUID is one: whoever began a change can
+// tell by it afterwards whether the change was written.
+func Naming(ctx context.Context, uuid string) context.Context {
+	return context.WithValue(ctx, namingKey{}, uuid)
+}
+
+// namingKey is where Naming keeps its UUID in a context.
+type namingKey struct{}
+
+// NewNameIn is NewName with the UUID that the context gives, if it does.
+func NewNameIn(ctx context.Context, start, end uint64, version uint32) Name {
+	n := NewName(start, end, version)
+	if uuid, ok := ctx.Value(namingKey{}).(string); ok {
+		n.UUID = uuid
+	}
+	return n
 }
 
 // NewEnumerationName returns the file name of a new enumeration, "__uuid_0".

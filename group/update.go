@@ -75,7 +75,7 @@ func (g *Group) write(ctx context.Context, entries map[string]format.GroupMember
 	if millis == 0 {
 		millis = uint64(time.Now().UnixMilli())
 	}
-	name := format.NewName(millis, millis, format.GroupVersion).String()
+	name := format.NewNameIn(ctx, millis, millis, format.GroupVersion).String()
 	return vfs.WriteAll(ctx, g.FS, vfs.Join(g.URI, detailsDir, name), content)
 }
 

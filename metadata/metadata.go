@@ -197,7 +197,7 @@ func Put(ctx context.Context, fs vfs.FS, dir string, entries []format.MetadataEn
 	if millis == 0 {
 		millis = uint64(time.Now().UnixMilli())
 	}
-	name := format.NewName(millis, millis, 0).String()
+	name := format.NewNameIn(ctx, millis, millis, 0).String()
 	return name, vfs.WriteAll(ctx, fs, vfs.Join(dir, name), content)
 }
 

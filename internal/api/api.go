@@ -56,7 +56,7 @@ type API struct {
 
 // Limits bound what requests may hold.
 type Limits struct {
-	// MessageBytes bounds a request body with its cells.
+	// MessageBytes bounds the cells in a request body; the message before them may add a little.
 	MessageBytes int64
 	// SpoolFrom is the size in bytes from which cells are kept in a file and not in memory, 0 for the usual one.
 	SpoolFrom int64

@@ -23,19 +23,24 @@ func (a *API) arrayOps() []web.Operation {
 	row := func(id, method, path string, action access.Action, do answer, request, reply wire.Kind) web.Operation {
 		return web.Operation{ID: id, Method: method, Path: path, Action: action, Find: a.findArray, Handle: a.messages(form{request, reply}, do), MaxBody: min(a.limits.MessageBytes, wire.MaxQueryMessage)}
 	}
+	change := func(id, path string, do changer, request wire.Kind) web.Operation {
+		op := row(id, http.MethodPost, path, access.ArrayWrite, nil, request, wire.NoMessage)
+		op.Handle = a.changes(request, do)
+		return op
+	}
 	open := row("openArray", http.MethodPost, "/v2"+onArray, access.ArrayRead, a.openArray, wire.NoMessage, wire.ArrayMessage)
 	open.Also, open.Refine = []access.Action{access.ArrayWrite, access.ArrayDelete}, a.openAction
-	create := row("createArray", http.MethodPost, "/v1"+onArray, access.ArrayCreate, a.createArray, wire.SchemaMessage, wire.NoMessage)
-	create.Find = a.findNamespace
+	create := change("createArray", "/v1"+onArray, a.createArray, wire.SchemaMessage)
+	create.Action, create.Find = access.ArrayCreate, a.findNamespace
 	return []web.Operation{
 		create, open,
 		row("getArray", http.MethodGet, "/v1"+onArray, access.ArraySchema, a.getSchema, wire.NoMessage, wire.SchemaMessage),
-		row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, a.deleteArray, wire.NoMessage, wire.NoMessage),
+		a.removes(row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, nil, wire.NoMessage, wire.NoMessage), http.StatusNoContent, a.deleteArray),
 		row("loadArraySchema", http.MethodPost, "/v1"+onArray+"/schema", access.ArraySchema, a.loadSchema, wire.LoadSchemaMessage, wire.SchemasMessage),
-		row("evolveArray", http.MethodPost, "/v1"+onArray+"/evolve", access.ArrayWrite, a.evolve, wire.EvolutionMessage, wire.NoMessage),
+		change("evolveArray", "/v1"+onArray+"/evolve", a.evolve, wire.EvolutionMessage),
 		row("loadEnumerations", http.MethodPost, "/v1"+onArray+"/enumerations", access.ArrayRead, a.enumerations, wire.NamesMessage, wire.EnumerationsMessage),
 		row("getArrayMetadata", http.MethodGet, "/v1"+onArray+"/array_metadata", access.ArrayRead, a.getMetadata, wire.NoMessage, wire.MetadataMessage),
-		row("putArrayMetadata", http.MethodPost, "/v1"+onArray+"/array_metadata", access.ArrayWrite, a.putMetadata, wire.MetadataMessage, wire.NoMessage),
+		change("putArrayMetadata", "/v1"+onArray+"/array_metadata", a.putMetadata, wire.MetadataMessage),
 		row("getNonEmptyDomainV1", http.MethodGet, "/v1"+onArray+"/non_empty_domain", access.ArrayRead, a.nonEmptyDomain, wire.NoMessage, wire.DomainMessage),
 		row("getNonEmptyDomainV2", http.MethodGet, "/v2"+onArray+"/non_empty_domain", access.ArrayRead, a.nonEmptyDomain, wire.NoMessage, wire.DomainMessage),
 		row("fragmentInfo", http.MethodPost, "/v1"+onArray+"/fragment_info", access.ArrayRead, a.fragmentInfo, wire.InfoMessage, wire.FragmentsMessage),
@@ -63,18 +68,18 @@ func (a *API) getSchema(r *web.Request, _ []byte) ([]byte, error) {
 	return wire.EncodeSchema(arr.Schema())
 }
 
-func (a *API) createArray(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) createArray(r *web.Request, body []byte, o once) error {
 	s, err := wire.DecodeSchema(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n, err := newAsset(r, r.Param("array"))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	made, err := a.vault.CreateArray(r.Context(), r.Grant, n, s)
-	r.Found = made
-	return nil, err
+	return a.created(r, n, o, func(n catalog.NewAsset) (catalog.Asset, error) {
+		return a.vault.CreateArray(r.Context(), r.Grant, n, s)
+	})
 }
 
 // newAsset says what a create makes at the last part of an address, with the credentials that the client names.
@@ -86,8 +91,8 @@ func newAsset(r *web.Request, ref string) (catalog.NewAsset, error) {
 // credentialsHeader names the storage credentials of what is created.
 const credentialsHeader = "X-TILEDB-CLOUD-ACCESS-CREDENTIALS-NAME"
 
-func (a *API) deleteArray(r *web.Request, _ []byte) ([]byte, error) {
-	return nil, a.vault.DeleteArray(r.Context(), r.Grant, asset(r))
+func (a *API) deleteArray(r *web.Request) error {
+	return a.vault.DeleteArray(r.Context(), r.Grant, asset(r))
 }
 
 // openActions are what a client opens an array for, and what it must be allowed.
@@ -197,16 +202,16 @@ func sortedSchemas(r *web.Request, arr *vault.Array, labels bool) ([]*schema.Arr
 	return list, nil
 }
 
-func (a *API) evolve(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) evolve(r *web.Request, body []byte, o once) error {
 	e, err := wire.DecodeEvolution(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), array.Latest())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return nil, arr.Evolve(r.Context(), *e)
+	return o.written(r, arr, vault.Schemas, func(ctx context.Context) error { return arr.Evolve(ctx, *e) })
 }
 
 // enumerations answers the labels of the named enumerations, or those of all schemas when none is named.
@@ -249,23 +254,24 @@ func (a *API) getMetadata(r *web.Request, _ []byte) ([]byte, error) {
 	return wire.EncodeMetadata(entries)
 }
 
-func (a *API) putMetadata(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) putMetadata(r *web.Request, body []byte, o once) error {
 	at, err := interval(r)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	entries, err := wire.DecodeMetadata(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	arr, err := a.vault.OpenSchema(r.Context(), r.Grant, asset(r), array.Latest())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := arr.PutMetadata(r.Context(), entries, writeTime(at)); err != nil {
-		return nil, err
+	err = o.written(r, arr, vault.Metadata, func(ctx context.Context) error { return arr.PutMetadata(ctx, entries, writeTime(at)) })
+	if err != nil {
+		return err
 	}
-	return nil, a.recognise(r.Context(), r.Grant, asset(r), entries)
+	return a.recognise(r.Context(), r.Grant, asset(r), entries)
 }
 
 func (a *API) nonEmptyDomain(r *web.Request, _ []byte) ([]byte, error) {

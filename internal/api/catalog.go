@@ -27,7 +27,8 @@ func (a *API) catalogOps() []web.Operation {
 		{ID: "getArrayInfo", Method: http.MethodGet, Path: "/v1" + onArray + "/metadata", Action: access.ArrayInfo, Find: a.findArray, Handle: a.arrayInfo},
 		{ID: "updateArrayInfo", Method: http.MethodPatch, Path: "/v1" + onArray + "/metadata", Action: access.ArrayDescribe, Find: a.findArray, Handle: a.updateInfo},
 		{ID: "registerArray", Method: http.MethodPost, Path: "/v1" + onArray + "/register", Action: access.ArrayRegister, Find: a.findNamespace, Handle: a.registerArray},
-		{ID: "deregisterArray", Method: http.MethodDelete, Path: "/v1" + onArray + "/deregister", Action: access.ArrayDeregister, Find: a.findArray, Handle: a.deregister},
+		a.removes(web.Operation{ID: "deregisterArray", Method: http.MethodDelete, Path: "/v1" + onArray + "/deregister", Action: access.ArrayDeregister, Find: a.findArray},
+			http.StatusNoContent, a.deregister),
 	}
 }
 
@@ -367,10 +368,6 @@ func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {
 	return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, made))
 }
 
-func (a *API) deregister(w http.ResponseWriter, r *web.Request) error {
-	if err := a.catalog.Deregister(r.Context(), r.Grant, asset(r)); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+func (a *API) deregister(r *web.Request) error {
+	return a.catalog.Deregister(r.Context(), r.Grant, asset(r))
 }

@@ -35,14 +35,14 @@ func (a *API) groupCatalogOps() []web.Operation {
 		browse("listPublicGroups", "public", a.browseGroups(everybodys)), browse("groupsBrowserPublicFiltersGet", "public/filters", a.groupFilters(everybodys)),
 		row("getGroup", http.MethodGet, "/v1"+ofGroup, access.GroupFind, a.groupInfo),
 		row("updateGroupInfo", http.MethodPatch, "/v1"+ofGroup, access.GroupDescribe, a.updateInfo),
-		row("removeGroup", http.MethodDelete, "/v1"+ofGroup, access.GroupDeregister, a.deregister),
+		a.removes(row("removeGroup", http.MethodDelete, "/v1"+ofGroup, access.GroupDeregister, nil), http.StatusNoContent, a.deregister),
 		row("getGroupContents", http.MethodGet, "/v1"+ofGroup+"/contents", access.GroupRead, a.groupContents),
 		row("groupContentsFiltersGet", http.MethodGet, "/v1"+ofGroup+"/contents/filters", access.GroupRead, a.groupContentsFilters),
 		row("changeGroupContents", http.MethodPost, "/v1"+ofGroup+"/contents", access.GroupWrite, a.changeContents),
 		inSpace("createGroupByName", http.MethodPost, "/v1/groups/{namespace}/create", access.GroupCreate, a.createNamedGroup),
 		inSpace("registerGroupByName", http.MethodPost, "/v1/groups/{namespace}/{group}/register", access.GroupRegister, a.registerGroup),
 		inSpace("registerGroup", http.MethodPut, "/v2/groups/{namespace}", access.GroupRegister, a.registerGroup),
-		row("deregisterGroup", http.MethodDelete, onGroup, access.GroupDeregister, a.deregisterGroup),
+		a.removes(row("deregisterGroup", http.MethodDelete, onGroup, access.GroupDeregister, nil), http.StatusOK, a.deregisterGroup),
 	}
 }
 
@@ -303,7 +303,7 @@ func (a *API) changeContents(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return noContent(w, a.changeMembers(r, opened, add, remove, 0))
+	return noContent(w, a.changeMembers(r, opened, add, remove, changeNow(r, opened)))
 }
 
 // groupDetails is the published shape of a group to create or register.
@@ -407,18 +407,13 @@ func (a *API) answerGroup(w http.ResponseWriter, r *web.Request, made catalog.As
 }
 
 // deregisterGroup takes a group, with recursive=true also all that is in it, out of the catalogue and leaves the files.
-func (a *API) deregisterGroup(w http.ResponseWriter, r *web.Request) error {
+func (a *API) deregisterGroup(r *web.Request) error {
 	recursive, err := r.Flag("recursive")
 	if err != nil {
 		return err
 	}
 	if !recursive {
-		if err := a.catalog.Deregister(r.Context(), r.Grant, asset(r)); err != nil {
-			return err
-		}
-	} else if err := a.takeApart(r, deregistration); err != nil {
-		return err
+		return a.catalog.Deregister(r.Context(), r.Grant, asset(r))
 	}
-	w.WriteHeader(http.StatusOK)
-	return nil
+	return a.takeApart(r, deregistration)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"azulejo/format"
 	"azulejo/group"
 	"azulejo/internal/access"
+	"azulejo/internal/catalog"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
@@ -26,17 +28,22 @@ func (a *API) groupOps() []web.Operation {
 	}
 	exists := row("groupExists", http.MethodOptions, onGroup, access.GroupFind, nil, wire.NoMessage, wire.NoMessage)
 	exists.Handle = groupExists
-	create := row("createGroup", http.MethodPost, "/v2/groups/{namespace}", access.GroupCreate, a.createGroup, wire.GroupCreateMessage, wire.NoMessage)
+	change := func(id, method, path string, action access.Action, do changer, request wire.Kind) web.Operation {
+		op := row(id, method, path, action, nil, request, wire.NoMessage)
+		op.Handle = a.changes(request, do)
+		return op
+	}
+	create := change("createGroup", http.MethodPost, "/v2/groups/{namespace}", access.GroupCreate, a.createGroup, wire.GroupCreateMessage)
 	create.Find, create.Handle = a.findNamespace, a.cloudOr("group_details", a.makeGroup, create.Handle)
-	update := row("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup, wire.GroupUpdateMessage, wire.NoMessage)
+	update := change("updateGroup", http.MethodPatch, onGroup, access.GroupWrite, a.updateGroup, wire.GroupUpdateMessage)
 	update.Handle = a.cloudOr("group_changes", a.changeGroup, update.Handle)
 	return []web.Operation{
 		create, exists,
 		row("openGroup", http.MethodPost, onGroup, access.GroupRead, a.openGroup, wire.GroupMessage, wire.MembersMessage),
 		update,
-		row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, a.deleteGroup, wire.NoMessage, wire.NoMessage),
+		a.removes(row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, nil, wire.NoMessage, wire.NoMessage), http.StatusNoContent, a.deleteGroup),
 		row("getGroupMetadata", http.MethodPost, onGroup+"/metadata", access.GroupRead, a.getGroupMetadata, wire.GroupMetaMessage, wire.MetadataMessage),
-		row("putGroupMetadata", http.MethodPut, onGroup+"/metadata", access.GroupWrite, a.putGroupMetadata, wire.GroupMetaMessage, wire.NoMessage),
+		change("putGroupMetadata", http.MethodPut, onGroup+"/metadata", access.GroupWrite, a.putGroupMetadata, wire.GroupMetaMessage),
 	}
 }
 
@@ -101,21 +108,24 @@ func (a *API) changeGroup(w http.ResponseWriter, r *web.Request, body []byte) er
 	if err != nil {
 		return err
 	}
-	return noContent(w, a.changeMembers(r, opened, add, want.Changes.Remove, 0))
+	return noContent(w, a.changeMembers(r, opened, add, want.Changes.Remove, changeNow(r, opened)))
 }
 
-func (a *API) createGroup(r *web.Request, body []byte) ([]byte, error) {
+// changeNow is what changeMembers does in storage for tiledb-cloud, whose changes have no time and are not repeated.
+func changeNow(r *web.Request, opened *vault.Group) func([]group.Member, []string) error {
+	return func(add []group.Member, remove []string) error { return opened.Update(r.Context(), add, remove, 0) }
+}
+
+func (a *API) createGroup(r *web.Request, body []byte, o once) error {
 	ref, err := wire.DecodeGroupCreate(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	n, err := newAsset(r, ref)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	made, err := a.vault.CreateGroup(r.Context(), r.Grant, n)
-	r.Found = made
-	return nil, err
+	return a.created(r, n, o, func(n catalog.NewAsset) (catalog.Asset, error) { return a.vault.CreateGroup(r.Context(), r.Grant, n) })
 }
 
 // groupExists answers 200 for a group; to the client any other status below 400 would mean that there is none.
@@ -165,16 +175,18 @@ func (a *API) changedGroup(r *web.Request, body []byte) (*vault.Group, uint64, e
 	return opened, writeTime(groupInterval(config)), err
 }
 
-func (a *API) updateGroup(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) updateGroup(r *web.Request, body []byte, o once) error {
 	change, err := wire.DecodeGroupUpdate(body)
-	if err != nil {
-		return nil, err
+	if err != nil || o.Done {
+		return err
 	}
 	opened, millis, err := a.changedGroup(r, body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return nil, a.changeMembers(r, opened, change.Add, change.Remove, millis)
+	return a.changeMembers(r, opened, change.Add, change.Remove, func(members []group.Member, remove []string) error {
+		return o.written(r, opened, vault.Members, func(ctx context.Context) error { return opened.Update(ctx, members, remove, millis) })
+	})
 }
 
 func (a *API) getGroupMetadata(r *web.Request, body []byte) ([]byte, error) {
@@ -189,17 +201,18 @@ func (a *API) getGroupMetadata(r *web.Request, body []byte) ([]byte, error) {
 	return wire.EncodeMetadata(entries)
 }
 
-func (a *API) putGroupMetadata(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) putGroupMetadata(r *web.Request, body []byte, o once) error {
 	entries, err := wire.DecodeGroupMetadata(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	opened, millis, err := a.changedGroup(r, body)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := opened.PutMetadata(r.Context(), entries, millis); err != nil {
-		return nil, err
+	err = o.written(r, opened, vault.Metadata, func(ctx context.Context) error { return opened.PutMetadata(ctx, entries, millis) })
+	if err != nil {
+		return err
 	}
-	return nil, a.recogniseGroup(r.Context(), r.Grant, asset(r), entries)
+	return a.recogniseGroup(r.Context(), r.Grant, asset(r), entries)
 }

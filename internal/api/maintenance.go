@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"math"
 	"net/http"
 	"strconv"
@@ -18,41 +19,46 @@ func (a *API) maintenanceOps() []web.Operation {
 		return web.Operation{ID: id, Method: http.MethodPost, Path: "/v1" + onArray + path, Action: action, Find: a.findArray,
 			Handle: a.messages(form{request, reply}, do), MaxBody: min(a.limits.MessageBytes, wire.MaxQueryMessage)}
 	}
+	change := func(id, path string, action access.Action, do changer, request wire.Kind) web.Operation {
+		op := row(id, path, action, nil, request, wire.NoMessage)
+		op.Handle = a.changes(request, do)
+		return op
+	}
 	return []web.Operation{
-		row("consolidateArray", "/consolidate", access.ArrayWrite, a.consolidate, wire.ConsolidateMessage, wire.NoMessage),
+		change("consolidateArray", "/consolidate", access.ArrayWrite, repeatable(a.consolidate), wire.ConsolidateMessage),
 		row("consolidationPlan", "/consolidate/plan", access.ArrayRead, a.consolidationPlan, wire.PlanSizeMessage, wire.PlanMessage),
-		row("vacuumArray", "/vacuum", access.ArrayWrite, a.vacuum, wire.VacuumMessage, wire.NoMessage),
-		row("deleteFragments", "/delete_fragments", access.ArrayDelete, a.deleteFragments, wire.DeleteTimesMessage, wire.NoMessage),
-		row("deleteFragmentsList", "/delete_fragments_list", access.ArrayDelete, a.deleteFragmentsList, wire.DeleteListMessage, wire.NoMessage),
+		change("vacuumArray", "/vacuum", access.ArrayWrite, repeatable(a.vacuum), wire.VacuumMessage),
+		change("deleteFragments", "/delete_fragments", access.ArrayDelete, repeatable(a.deleteFragments), wire.DeleteTimesMessage),
+		change("deleteFragmentsList", "/delete_fragments_list", access.ArrayDelete, a.deleteFragmentsList, wire.DeleteListMessage),
 	}
 }
 
-func (a *API) consolidate(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) consolidate(r *web.Request, body []byte) error {
 	config, names, err := wire.DecodeConsolidate(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mode, err := arrayMode(config, "sm.consolidation.mode")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o := consolidateOptions(config)
 	if mode == consolidate.ModeFragments {
 		o.Names = names
 	}
-	return nil, a.vault.Consolidate(r.Context(), r.Grant, asset(r), mode, o)
+	return a.vault.Consolidate(r.Context(), r.Grant, asset(r), mode, o)
 }
 
-func (a *API) vacuum(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) vacuum(r *web.Request, body []byte) error {
 	config, err := wire.DecodeConfigRequest(body)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	mode, err := arrayMode(config, "sm.vacuum.mode")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return nil, a.vault.Vacuum(r.Context(), r.Grant, asset(r), mode)
+	return a.vault.Vacuum(r.Context(), r.Grant, asset(r), mode)
 }
 
 // arrayMode returns the mode that a setting names. Modes of groups work on nothing that an array has.
@@ -108,19 +114,28 @@ func (a *API) consolidationPlan(r *web.Request, body []byte) ([]byte, error) {
 	return wire.EncodePlan(groups)
 }
 
-func (a *API) deleteFragments(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) deleteFragments(r *web.Request, body []byte) error {
 	var at array.Interval
 	var err error
 	if at.Start, at.End, err = wire.DecodeDeleteFragments(body); err != nil {
-		return nil, err
+		return err
 	}
-	return nil, a.vault.DeleteFragments(r.Context(), r.Grant, asset(r), at, nil)
+	return a.vault.DeleteFragments(r.Context(), r.Grant, asset(r), at, nil)
 }
 
-func (a *API) deleteFragmentsList(r *web.Request, body []byte) ([]byte, error) {
+func (a *API) deleteFragmentsList(r *web.Request, body []byte, o once) error {
 	names, err := wire.DecodeDeleteFragmentsList(body)
-	if err != nil {
-		return nil, err
+	if err != nil || o.Done {
+		return err
 	}
-	return nil, a.vault.DeleteFragments(r.Context(), r.Grant, asset(r), array.Interval{}, names)
+	if o.Again { // some of them may be gone already
+		for _, name := range names {
+			err := a.vault.DeleteFragments(r.Context(), r.Grant, asset(r), array.Interval{}, []string{name})
+			if err != nil && !errors.Is(err, array.ErrInvalid) {
+				return err
+			}
+		}
+		return nil
+	}
+	return a.vault.DeleteFragments(r.Context(), r.Grant, asset(r), array.Interval{}, names)
 }

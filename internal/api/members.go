@@ -59,9 +59,9 @@ func (m visibleMember) address(in catalog.Asset) string {
 	return tiledbScheme + in.Namespace + "/" + vfs.Base(m.URI)
 }
 
-// changeMembers adds and removes members of the group of a request at a time in milliseconds, 0 for now, in storage and in
-// the catalogue.
-func (a *API) changeMembers(r *web.Request, opened *vault.Group, add []format.GroupMember, remove []string, millis uint64) error {
+// changeMembers adds and removes members of the group of a request, in storage, which is what update does, and in the
+// catalogue.
+func (a *API) changeMembers(r *web.Request, opened *vault.Group, add []format.GroupMember, remove []string, update func(add []group.Member, remove []string) error) error {
 	var members []group.Member
 	var added []catalog.NewMember
 	for _, m := range add {
@@ -89,7 +89,7 @@ func (a *API) changeMembers(r *web.Request, opened *vault.Group, add []format.Gr
 	if err := a.catalog.RemoveMembers(r.Context(), r.Grant, asset(r), gone); err != nil {
 		return err
 	}
-	if err := opened.Update(r.Context(), members, keys, millis); err != nil {
+	if err := update(members, keys); err != nil {
 		return err
 	}
 	return a.catalog.AddMembers(r.Context(), r.Grant, asset(r), added)
@@ -261,15 +261,15 @@ func memberKey(r *web.Request, members []visibleMember, ref string) (key, assetI
 
 // deleteGroup deletes a group, with recursive=true also its members and theirs. What the caller may not delete keeps all of
 // it from being begun. Members are deleted before the groups that name them, so a call that broke off can be repeated.
-func (a *API) deleteGroup(r *web.Request, _ []byte) ([]byte, error) {
+func (a *API) deleteGroup(r *web.Request) error {
 	recursive, err := r.Flag("recursive")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !recursive {
-		return nil, a.vault.DeleteGroup(r.Context(), r.Grant, asset(r))
+		return a.vault.DeleteGroup(r.Context(), r.Grant, asset(r))
 	}
-	return nil, a.takeApart(r, deletion)
+	return a.takeApart(r, deletion)
 }
 
 // takeApart deletes or deregisters the group of a request with all that is in it.

@@ -9,9 +9,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"azulejo/internal/catalog"
 	"azulejo/internal/repeat"
 )
 
@@ -31,6 +33,12 @@ func (s severed) Write([]byte) (int, error) {
 }
 
 func (s severed) WriteHeader(int) {}
+
+// FlushError is how a reply without a body meets the end of the connection.
+func (s severed) FlushError() error {
+	_, err := s.Write(nil)
+	return err
+}
 
 // fragments returns the names of the fragments of an array of ann's.
 func (w *world) fragments(name string) []string {
@@ -133,4 +141,124 @@ func TestRefusedWritesAreForgotten(t *testing.T) {
 	if n != 0 {
 		t.Errorf("%d writes remembered", n)
 	}
+}
+
+// changed is a request that changes something, with what it leaves in storage.
+type changed struct {
+	name, method, path string
+	body               []byte
+	json               bool
+	// asset and folder are where it leaves a file, or kind which asset it makes or removes.
+	asset, folder string
+	// last is the status of the same request once the reply to it was sent.
+	last int
+}
+
+func changesOf(t *testing.T) []changed {
+	const array, grouped = "/v1/arrays/ann/table", "/v2/groups/ann/g"
+	at := "?start_timestamp=0&end_timestamp=18446744073709551615"
+	return []changed{
+		{"create array", post, "/v1/arrays/ann/new", recorded(t, "table-create.bin"), false, "new", "__schema", 409},
+		{"create group", post, "/v2/groups/ann", []byte(`{"groupDetails":{"uri":"h"}}`), true, "h", "", 409},
+		{"evolve", post, array + "/evolve", recorded(t, "table-evolve-evolve.bin"), false, "table", "__schema", 400},
+		{"metadata", post, array + "/array_metadata" + at, recorded(t, "table-metadata-array_metadata.bin"), false, "table", "__meta", 204},
+		{"delete cells", post, "/v3/arrays/ann/table/query/submit?type=DELETE", recorded(t, "table-delete-submit.bin"), false, "table", "__commits", 200},
+		{"vacuum", post, array + "/vacuum", []byte("{}"), true, "table", "__fragments", 204},
+		{"group metadata", http.MethodPut, grouped + "/metadata", recorded(t, "group-add-groupmeta.bin"), false, "g", "__meta", 204},
+		{"add member", http.MethodPatch, grouped, []byte(`{"config":{},"groupUpdate":{"membersToAdd":[{"uri":"tiledb://ann/table","type":"ARRAY","name":"m"}]}}`), true, "g", "__group", 204},
+		{"remove member", http.MethodPatch, grouped, []byte(`{"config":{},"groupUpdate":{"membersToRemove":["m2"]}}`), true, "g", "__group", 404},
+		{"delete array", http.MethodDelete, array, nil, false, "", "", 404},
+		{"deregister array", http.MethodDelete, array + "/deregister", nil, false, "", "", 404},
+		{"delete group", http.MethodDelete, grouped + "/delete?recursive=true", nil, false, "", "", 404},
+		{"deregister group", http.MethodDelete, grouped, nil, false, "", "", 404},
+	}
+}
+
+// storage returns the names of the files of a folder of an asset of ann's, apart from folders.
+func (w *world) storage(name, folder string) (files []string) {
+	w.t.Helper()
+	found, err := w.Catalog.Resolve(w.t.Context(), w.Ann.NamespaceID, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil
+	}
+	must(w.t, err)
+	entries, err := os.ReadDir(filepath.Join(w.Dir, "storage", w.Ann.NamespaceID, found.ID, folder))
+	must(w.t, err)
+	for _, e := range entries {
+		if !e.IsDir() {
+			files = append(files, e.Name())
+		}
+	}
+	return files
+}
+
+// Every change whose reply was lost is answered as made when it is repeated, and made once; the same request after that is a new one.
+func TestRepeatedChangesAreMadeOnce(t *testing.T) {
+	for _, c := range changesOf(t) {
+		for how, dies := range map[string]bool{"connection": false, "process": true} {
+			t.Run(c.name+"/"+how, func(t *testing.T) {
+				w := newWorld(t)
+				w.want(w.Full, post, "/v1/arrays/ann/table", recorded(t, "table-create.bin"), 204, "")
+				w.contentType = "application/json"
+				w.want(w.Full, post, "/v2/groups/ann", []byte(`{"groupDetails":{"uri":"g"}}`), 204, "")
+				w.want(w.Full, http.MethodPatch, "/v2/groups/ann/g", []byte(`{"config":{},"groupUpdate":{"membersToAdd":[{"uri":"tiledb://ann/table","type":"ARRAY","name":"m2"}]}}`), 204, "")
+				if !c.json {
+					w.contentType = ""
+				}
+				before := len(w.storage(c.asset, c.folder))
+				w.lost(severed{httptest.NewRecorder(), dies}, c)
+				if dies {
+					w.api.repeats = repeat.New(w.DB, time.Now)
+				}
+				after := w.storage(c.asset, c.folder)
+				if want := before + 1; c.asset != "" && c.name != "vacuum" && len(after) != want {
+					t.Fatalf("the change that lost its reply left %d files, want %d", len(after), want)
+				}
+				status := http.StatusNoContent
+				if c.name == "delete cells" || c.name == "deregister group" {
+					status = http.StatusOK
+				}
+				w.want(w.Full, c.method, c.path, c.body, status, "")
+				if got := w.storage(c.asset, c.folder); !slices.Equal(got, after) {
+					t.Errorf("after the repetition there are %v, before it %v", got, after)
+				}
+				w.want(w.Full, c.method, c.path, c.body, c.last, "")
+				var n int
+				must(t, w.DB.Read().QueryRowContext(t.Context(), "SELECT count(*) FROM repeats").Scan(&n))
+				if n != 0 {
+					t.Errorf("%d changes remembered", n)
+				}
+			})
+		}
+	}
+}
+
+// lost sends a request over a connection that ends with the reply.
+func (w *world) lost(to severed, c changed) {
+	w.t.Helper()
+	r := httptest.NewRequest(c.method, c.path, bytes.NewReader(c.body))
+	r.Header.Set("X-TILEDB-REST-API-Key", w.Full)
+	r.Header.Set("Content-Type", w.contentType)
+	defer func() {
+		if failure := recover(); failure == nil && to.dies {
+			w.t.Error("the process lives on")
+		}
+	}()
+	w.server.ServeHTTP(to, r)
+}
+
+// A repeated delete does not touch what was made under the name since the first one, and another caller's delete is not a repetition.
+func TestRepeatedDeletesLeaveWhatCameSince(t *testing.T) {
+	w := newWorld(t)
+	create := schemaBody(t, lineSchema())
+	w.want(w.Full, post, "/v1/arrays/ann/line", create, 204, "")
+	remove := changed{method: http.MethodDelete, path: "/v1/arrays/ann/line"}
+	w.lost(severed{httptest.NewRecorder(), false}, remove)
+	w.want(w.Token(t, "*"), remove.method, remove.path, nil, 404, "")
+	w.want(w.Other, remove.method, remove.path, nil, 404, "")
+	w.want(w.Full, post, "/v1/arrays/ann/line", create, 204, "")
+	w.want(w.Full, remove.method, remove.path, nil, 204, "")
+	w.want(w.Full, get, "/v1/arrays/ann/line", nil, 200, "")
+	w.want(w.Full, remove.method, remove.path, nil, 204, "")
+	w.want(w.Full, get, "/v1/arrays/ann/line", nil, 404, "")
 }

@@ -41,7 +41,7 @@ func (a *API) queryOps() []web.Operation {
 // query is a row whose action depends on the type of the query.
 func (a *API) query(id, path string, handle web.Handler) web.Operation {
 	return web.Operation{ID: id, Method: http.MethodPost, Path: path, Action: access.ArrayRead, Also: []access.Action{access.ArrayWrite},
-		Refine: queryAction, Find: a.findArray, Handle: handle, MaxBody: a.limits.MessageBytes}
+		Refine: queryAction, Find: a.findArray, Handle: handle, MaxBody: a.limits.MessageBytes + freeMessage}
 }
 
 // withCells refuses queries whose message is JSON: cells follow it, and for both together there is no form.
@@ -197,14 +197,19 @@ func (a *API) deleteCells(w http.ResponseWriter, r *web.Request, q *wire.Query, 
 	if err != nil {
 		return err
 	}
-	if err := arr.Delete(r.Context(), q.Delete, at); err != nil {
-		return err
-	}
-	reply, err := q.EncodeDone(framing)
+	once, err := a.beginChange(r)
 	if err != nil {
 		return err
 	}
-	return send(w, r, reply)
+	err = once.written(r, arr, vault.Commits, func(ctx context.Context) error { return arr.Delete(ctx, q.Delete, at) })
+	if err != nil {
+		return errors.Join(err, once.refused(r))
+	}
+	reply, err := q.EncodeDone(framing)
+	if err == nil {
+		err = send(w, r, reply)
+	}
+	return errors.Join(err, once.answered(w, r, true, err))
 }
 
 // finalize answers what clients send after every write. The cells were committed by the submit, so the data that comes

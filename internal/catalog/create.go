@@ -18,6 +18,8 @@ import (
 
 // NewAsset says what to create or register.
 type NewAsset struct {
+	// ID is the UUID that it gets; empty for a new one.
+	ID   string
 	Kind Kind
 	// Name is the name that was asked for: taken, it is an error. Empty, the
 	// name is the last part of Storage, with "-1", "-2", … behind it if taken.
@@ -138,7 +140,10 @@ func creator(g access.Grant, k Kind, array, group access.Action) (string, error)
 
 // draft checks name and place and decides both.
 func (c *Catalog) draft(ctx context.Context, namespaceID string, n NewAsset) (draft, error) {
-	d := draft{NewAsset: n, id: newID(), explicit: n.Name != ""}
+	d := draft{NewAsset: n, id: n.ID, explicit: n.Name != ""}
+	if d.id == "" {
+		d.id = newID()
+	}
 	if n.Storage == "" {
 		d.root, d.path, d.fresh = rootDefault, path.Join(namespaceID, d.id), true
 		return d, CheckName(d.Name)

@@ -116,7 +116,7 @@ var settings = []Setting{
 		set: duration(func(c *Config) *time.Duration { return &c.MaxTokenLife })},
 	{Key: "max-json-body", Default: "4MiB", Help: "size of a JSON request body",
 		set: size(func(c *Config) *int64 { return &c.MaxJSONBody })},
-	{Key: "max-message-body", Default: "4GiB", Help: "size of a request body with cell data, also when it is compressed",
+	{Key: "max-message-body", Default: "4GiB", Help: "size of the cells in a request body, also when they are compressed",
 		set: size(func(c *Config) *int64 { return &c.MaxMessageBody })},
 	{Key: "client-rate", Default: "16KiB", Help: "bytes that a client must send of a body or take of a reply in each second that the server waits for it, 0 for any number",
 		set: size(func(c *Config) *int64 { return &c.ClientRate })},

@@ -1,9 +1,9 @@
-// Package repeat remembers writes until their replies were sent, so that a client which repeats one because the connection
-// broke gets the first outcome and not a second fragment.
+// Package repeat remembers changes until their replies were sent, so that a client which repeats one because the connection
+// broke gets the first outcome and not a second fragment, or an error because what it made is there.
 //
-// The order makes a crash at any point harmless: the name of the fragment is durable before the write begins, the write
-// ends with its commit, and the row goes once the reply was sent. A repetition finds the row and writes under the same name,
-// which does nothing if that is committed already.
+// The order makes a crash at any point harmless: the name of what is made is durable before the change begins, the change
+// ends with its commit, and the row goes once the reply was sent. A repetition finds the row, and by the name whether the
+// change was made; a write of cells under the same name does nothing if that is committed already.
 package repeat
 
 import (
@@ -22,7 +22,7 @@ const (
 	life = 30 * time.Minute
 	// most is how many outcomes are remembered, of all users.
 	most = 10000
-	// look is how often one looks whether another server process has ended a write.
+	// look is how often one looks whether another server process has ended a change.
 	look = 100 * time.Millisecond
 )
 
@@ -40,29 +40,40 @@ func New(d *db.DB, now func() time.Time) *Writes {
 	return &Writes{db: d, now: now, running: map[string]chan struct{}{}}
 }
 
-// Write is a write being done, by one request at a time over all server processes. One of End and Forget must be called.
+// Write is a change being made, by one request at a time over all server processes. One of End and Forget must be called.
 type Write struct {
-	// Fragment is the name to write under.
-	Fragment string
-	// Done tells that an earlier request committed it.
-	Done bool
+	// Name is that of what is made, or goes: a fragment, an asset's UUID, the UUID in the name of a file.
+	Name string
+	// Again tells that an earlier request began it, Done that it ended it too. One that began it and did not end it may have
+	// made the change all the same.
+	Again, Done bool
 
 	writes *Writes
 	id     string
 }
 
-// Begin waits until nobody works on the write of this id and makes it this request's. fragment is its name if nobody began
+// Begin waits until nobody works on the change of this id and makes it this request's. name is its name if nobody began
 // it before.
-func (w *Writes) Begin(ctx context.Context, id, fragment string) (*Write, error) {
+func (w *Writes) Begin(ctx context.Context, id, name string) (*Write, error) {
 	if err := w.lock(ctx, id); err != nil {
 		return nil, err
 	}
-	found, err := w.take(ctx, id, fragment)
+	found, err := w.take(ctx, id, name)
 	if err != nil {
 		w.unlock(id)
-		return nil, fmt.Errorf("remembering the write: %w", err)
+		return nil, fmt.Errorf("remembering the change: %w", errors.Join(err, ctx.Err()))
 	}
 	return found, nil
+}
+
+// Known reports whether somebody began the change of this id, whose outcome is still remembered.
+func (w *Writes) Known(ctx context.Context, id string) (bool, error) {
+	var n int
+	err := w.db.Read().QueryRowContext(ctx, "SELECT count(*) FROM repeats WHERE id = ? AND at >= ?", id, w.now().Add(-life).UnixMilli()).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("remembered changes: %w", err)
+	}
+	return n > 0, nil
 }
 
 // lock excludes the other requests of this process.
@@ -93,13 +104,13 @@ func (w *Writes) unlock(id string) {
 }
 
 // take makes the row this process's, as soon as no other process that lives has it.
-func (w *Writes) take(ctx context.Context, id, fragment string) (*Write, error) {
+func (w *Writes) take(ctx context.Context, id, name string) (*Write, error) {
 	maker, err := w.db.Maker(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		v := &Write{Fragment: fragment, writes: w, id: id}
+		v := &Write{Name: name, writes: w, id: id}
 		held, err := w.claim(ctx, v, maker)
 		if err != nil || held == "" {
 			return v, err
@@ -130,9 +141,9 @@ func (w *Writes) claim(ctx context.Context, v *Write, maker string) (held string
 		if _, err := tx.ExecContext(ctx, "DELETE FROM repeats WHERE at < ?", now.Add(-life).UnixMilli()); err != nil {
 			return err
 		}
-		var fragment string
+		var name string
 		var done int64
-		err := tx.QueryRowContext(ctx, "SELECT fragment, done, maker FROM repeats WHERE id = ?", v.id).Scan(&fragment, &done, &held)
+		err := tx.QueryRowContext(ctx, "SELECT fragment, done, maker FROM repeats WHERE id = ?", v.id).Scan(&name, &done, &held)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return w.insert(ctx, tx, v, maker, now)
@@ -141,7 +152,7 @@ func (w *Writes) claim(ctx context.Context, v *Write, maker string) (held string
 		case held != "" && held != maker:
 			return nil
 		}
-		held, v.Fragment, v.Done = "", fragment, done != 0
+		held, v.Name, v.Again, v.Done = "", name, true, done != 0
 		_, err = tx.ExecContext(ctx, "UPDATE repeats SET maker = ?, at = ? WHERE id = ?", maker, now.UnixMilli(), v.id)
 		return err
 	})
@@ -159,17 +170,17 @@ func (w *Writes) insert(ctx context.Context, tx *sql.Tx, v *Write, maker string,
 			return err
 		}
 	}
-	_, err := tx.ExecContext(ctx, "INSERT INTO repeats (id, fragment, done, maker, at) VALUES (?, ?, 0, ?, ?)", v.id, v.Fragment, maker, now.UnixMilli())
+	_, err := tx.ExecContext(ctx, "INSERT INTO repeats (id, fragment, done, maker, at) VALUES (?, ?, 0, ?, ?)", v.id, v.Name, maker, now.UnixMilli())
 	return err
 }
 
-// Forget ends a write whose reply was fully sent, or that failed for good: the same request is a new write from then on.
+// Forget ends a change whose reply was fully sent, or that failed for good: the same request is a new change from then on.
 func (v *Write) Forget(ctx context.Context) error {
 	defer v.writes.unlock(v.id)
 	return v.writes.set(ctx, "DELETE FROM repeats WHERE id = ?", v.id)
 }
 
-// End ends a write whose reply was not sent. done tells that it is committed.
+// End ends a change whose reply was not sent. done tells that it was made.
 func (v *Write) End(ctx context.Context, done bool) error {
 	defer v.writes.unlock(v.id)
 	n := 0
@@ -187,7 +198,7 @@ func (w *Writes) set(ctx context.Context, statement string, args ...any) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("remembering the write: %w", err)
+		return fmt.Errorf("remembering the change: %w", err)
 	}
 	return nil
 }

@@ -46,12 +46,12 @@ func TestWhatWasNotSentIsRemembered(t *testing.T) {
 	w, later, clock := newWrites(t)
 	must(t, begin(t, w, "id", "a").End(t.Context(), false))
 	v := begin(t, w, "id", "b")
-	if v.Fragment != "a" || v.Done {
+	if v.Name != "a" || v.Done {
 		t.Errorf("the second try: %+v", v)
 	}
 	must(t, v.End(t.Context(), true))
 	v = begin(t, w, "id", "c")
-	if v.Fragment != "a" || !v.Done {
+	if v.Name != "a" || !v.Done {
 		t.Errorf("the third: %+v", v)
 	}
 	must(t, v.End(t.Context(), false))
@@ -59,17 +59,17 @@ func TestWhatWasNotSentIsRemembered(t *testing.T) {
 	begin(t, w, "killed", "k")
 	for id, want := range map[string]string{"id": "a", "killed": "k", "other": "new"} {
 		v := begin(t, later, id, "new")
-		if v.Fragment != want {
+		if v.Name != want {
 			t.Errorf("%s after a crash: %+v", id, v)
 		}
 		must(t, v.Forget(t.Context()))
-		if v = begin(t, later, id, "again"); v.Fragment != "again" || v.Done {
+		if v = begin(t, later, id, "again"); v.Name != "again" || v.Done {
 			t.Errorf("%s after its reply was sent: %+v", id, v)
 		}
 		must(t, v.End(t.Context(), true))
 	}
 	*clock = clock.Add(life + time.Second)
-	if v := begin(t, later, "id", "late"); v.Fragment != "late" {
+	if v := begin(t, later, "id", "late"); v.Name != "late" {
 		t.Errorf("after its life: %+v", v)
 	}
 }
@@ -97,7 +97,7 @@ func TestOneAtATime(t *testing.T) {
 	default:
 	}
 	must(t, first.Forget(t.Context()))
-	if v := <-second; v.Fragment != "b" {
+	if v := <-second; v.Name != "b" {
 		t.Errorf("after the first was sent: %+v", v)
 	}
 }
@@ -110,10 +110,10 @@ func TestTheOldestGiveWay(t *testing.T) {
 		"INSERT INTO repeats (id, fragment, done, maker, at) SELECT 'n' || i, 'x', 1, '', ? FROM n", most-1), clock.UnixMilli()))
 	*clock = clock.Add(time.Second)
 	must(t, begin(t, w, "last", "l").End(t.Context(), true))
-	if v := begin(t, w, "first", "again"); v.Fragment != "again" {
+	if v := begin(t, w, "first", "again"); v.Name != "again" {
 		t.Errorf("the oldest: %+v", v)
 	}
-	if v := begin(t, w, "last", "again"); v.Fragment != "l" {
+	if v := begin(t, w, "last", "again"); v.Name != "l" {
 		t.Errorf("the newest: %+v", v)
 	}
 }

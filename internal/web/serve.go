@@ -93,10 +93,15 @@ func (s *Server) run(w *recorder, r *Request) error {
 	}
 	var err error
 	if r.Grant, err = access.Allowed(r.Subject, r.Action, r.Object); err != nil {
-		if errors.Is(err, access.ErrNotFound) {
-			return r.notFound()
+		if !errors.Is(err, access.ErrNotFound) {
+			return err
 		}
-		return err
+		if r.Op.Gone != nil {
+			if answered, err := r.Op.Gone(w, r); answered || err != nil {
+				return err
+			}
+		}
+		return r.notFound()
 	}
 	if r.Op.Handle == nil {
 		return fmt.Errorf("%s is %w", r.Op.ID, access.ErrNotBuilt)

@@ -67,6 +67,9 @@ type Operation struct {
 	// An error of a not-found class counts as an object that does not exist. Nil
 	// is for actions on the caller's own account, on the server or on nothing.
 	Find func(*Request) (access.Object, error)
+	// Gone, if not nil, answers a call whose object is not there for the caller if that is so because the same caller made
+	// the same call before; else it reports false. It gets no grant.
+	Gone func(http.ResponseWriter, *Request) (answered bool, err error)
 	// Handle does it. Nil means that the operation is not built: it goes through
 	// all the checks and then answers 501.
 	Handle Handler
