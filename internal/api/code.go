@@ -39,7 +39,7 @@ func (a *API) codeOps() []web.Operation {
 		register.Find = a.findNamespace
 		update := row(k, k.ids[2], http.MethodPatch, k.path, access.ArrayDescribe, a.updateCode(k))
 		update.Also, update.Refine = []access.Action{access.ArrayWrite}, k.updateAction
-		remove := row(k, k.ids[3], http.MethodDelete, k.path, access.ArrayDelete, a.messages(form{}, a.deleteArray))
+		remove := a.removes(row(k, k.ids[3], http.MethodDelete, k.path, access.ArrayDelete, nil), http.StatusNoContent, a.deleteArray)
 		return []web.Operation{register, row(k, k.ids[1], http.MethodGet, k.path, access.ArrayRead, a.getCode(k)), update, remove,
 			row(k, k.ids[4], http.MethodGet, k.path+"/share", access.ArrayShares, a.codeSharings(k)),
 			row(k, k.ids[5], http.MethodPatch, k.path+"/share", access.ArrayShare, a.shareCode(k))}
