@@ -50,7 +50,7 @@ func (c *Checked) Fields() []schema.Field { return c.fields }
 func (n *Node) EnumerationNames(s *schema.Array) []string {
 	var names []string
 	seen := map[string]bool{}
-	n.eachLeaf(0, func(leaf *Node) {
+	n.Each(func(leaf *Node) {
 		if !leaf.UseEnumeration || leaf.Null {
 			return
 		}
@@ -62,7 +62,9 @@ func (n *Node) EnumerationNames(s *schema.Array) []string {
 	return names
 }
 
-// eachLeaf calls f for every comparison of the tree.
+// Each calls f for every comparison of the tree, but for those of a tree too deep for Check.
+func (n *Node) Each(f func(*Node)) { n.eachLeaf(0, f) }
+
 func (n *Node) eachLeaf(depth int, f func(*Node)) {
 	if n == nil || depth > maxDepth {
 		return

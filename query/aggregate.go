@@ -85,21 +85,24 @@ func (r *reading) aggregates(ctx context.Context, complete bool) ([]Column, erro
 		return columns, nil
 	}
 	sums := r.newTallies()
-	var err error
-	if r.schema.Type == schema.Dense {
-		err = r.aggregateDense(ctx, sums)
-	} else {
-		err = r.aggregateSparse(ctx, sums)
-	}
-	if err != nil {
+	if err := r.tallyAll(ctx, sums); err != nil {
 		return nil, err
 	}
+	var err error
 	for i := range sums {
 		if columns[i], err = r.finish(&sums[i]); err != nil {
 			return nil, err
 		}
 	}
 	return columns, nil
+}
+
+// tallyAll computes tallies over the whole selection.
+func (r *reading) tallyAll(ctx context.Context, sums []tally) error {
+	if r.schema.Type == schema.Dense {
+		return r.aggregateDense(ctx, sums)
+	}
+	return r.aggregateSparse(ctx, sums)
 }
 
 // tally gathers one aggregate.

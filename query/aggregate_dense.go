@@ -161,7 +161,7 @@ func (r *reading) aggregatePiece(ctx context.Context, p *densePlan, u *denseUnit
 	verdict := condition.All
 	if r.cond != nil {
 		var err error
-		if verdict, err = r.judgeDense(ctx, piece); err != nil || verdict == condition.None {
+		if verdict, err = r.judgeDense(ctx, p, u, piece); err != nil || verdict == condition.None {
 			return err
 		}
 	}

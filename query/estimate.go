@@ -20,12 +20,21 @@ type Size struct {
 // Estimate returns how many bytes each of q's fields would need, in their order, and those of all attributes and dimensions
 // when q names none. Fixed fields of dense arrays are exact; values of var-sized fields are the
 // share of each tile that is selected; cells of sparse arrays are those of all tiles that may have some, without regard
-// for duplicates. Conditions are not taken into account. Errors are those of Run.
+// for duplicates. Conditions are not taken into account. Of a restricted read sizes are exact, and the cells are read for
+// them. Errors are those of Run.
 func Estimate(ctx context.Context, a *array.Array, q *Read) (sizes []Size, err error) {
 	if len(q.Fields) == 0 {
-		whole := *q
-		whole.Fields = everyField(a.Schema)
+		whole, s := *q, a.Schema
+		if q.Within != nil {
+			if s, err = q.Within.Schema(s); err != nil {
+				return nil, err
+			}
+		}
+		whole.Fields = everyField(s)
 		q = &whole
+	}
+	if q.Within != nil {
+		return estimatePart(ctx, a, q)
 	}
 	r, err := newReading(ctx, a, q)
 	if err != nil {

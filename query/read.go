@@ -48,6 +48,8 @@ type reading struct {
 	q         *Read
 	schema    *schema.Array
 	fragments []*fragment.Reader
+	// shown is the schema of the part that q is of, nil without a restriction.
+	shown *schema.Array
 	// deletes are the snapshot's delete commits, pending those that each fragment's cells are still to be held against.
 	deletes []deletion
 	pending [][]pendingDelete
@@ -89,6 +91,12 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 	if r.axes, err = newAxes(a.Schema, q.Subarray); err != nil {
 		return nil, err
 	}
+	cond := q.Condition
+	if q.Within != nil {
+		if cond, err = r.restrict(a); err != nil {
+			return nil, err
+		}
+	}
 	for _, want := range q.Fields {
 		out, err := r.newOutField(want)
 		if err != nil {
@@ -96,16 +104,8 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 		}
 		r.outs = append(r.outs, out)
 	}
-	if q.Condition != nil {
-		s := a.Schema
-		if names := q.Condition.EnumerationNames(s); len(names) > 0 {
-			if s, err = a.WithEnumerations(ctx, s, names...); err != nil {
-				return nil, err
-			}
-		}
-		if r.cond, err = q.Condition.Check(s); err != nil {
-			return nil, err
-		}
+	if err := r.bind(ctx, a, cond); err != nil {
+		return nil, err
 	}
 	if err := checkAggregates(a.Schema, q.Aggregates); err != nil {
 		return nil, err
@@ -117,6 +117,21 @@ func newReading(ctx context.Context, a *array.Array, q *Read) (*reading, error) 
 		return nil, err
 	}
 	return r, r.openDeletes(ctx, a)
+}
+
+// bind checks the condition that cells are to satisfy, nil for none.
+func (r *reading) bind(ctx context.Context, a *array.Array, cond *condition.Node) (err error) {
+	if cond == nil {
+		return nil
+	}
+	s := a.Schema
+	if names := cond.EnumerationNames(s); len(names) > 0 {
+		if s, err = a.WithEnumerations(ctx, s, names...); err != nil {
+			return err
+		}
+	}
+	r.cond, err = cond.Check(s)
+	return err
 }
 
 // resume checks that the state belongs to this snapshot and decodes its position.

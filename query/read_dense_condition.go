@@ -44,7 +44,7 @@ func (j *denseJob) evaluate(ctx context.Context) error {
 
 // evaluatePiece evaluates the condition on the cells that one fragment shows of a unit.
 func (j *denseJob) evaluatePiece(ctx context.Context, u *denseUnit, piece *pieces) error {
-	verdict, err := j.judgeDense(ctx, piece)
+	verdict, err := j.judgeDense(ctx, j.plan, u, piece)
 	if err != nil || verdict == condition.All {
 		return err
 	}
@@ -178,6 +178,17 @@ func (p *densePlan) tileCoords(tile []uint64, field *schema.Field, from, to int)
 	return out
 }
 
+// tileBounds returns the first and the last coordinate of a tile along one dimension, as far as they are in the domain.
+func (p *densePlan) tileBounds(tile []uint64, field *schema.Field) (lo, hi []byte) {
+	d, width := field.Index, field.CellSize()
+	first := tile[d] * p.grid.Extent[d]
+	last := first + min(p.grid.Extent[d]-1, p.grid.Last[d]-first)
+	lo, hi = datatype.AlignedBytes(width), datatype.AlignedBytes(width)
+	putCoord(lo, width, p.firstCoord(d)+first)
+	putCoord(hi, width, p.firstCoord(d)+last)
+	return lo, hi
+}
+
 // firstCoord returns the first coordinate of a dimension's domain as the low bits of a number.
 func (p *densePlan) firstCoord(d int) uint64 {
 	var wide [8]byte
@@ -200,12 +211,13 @@ func putCoord(dst []byte, width int, v uint64) {
 }
 
 // judgeDense asks the statistics of a tile what they tell about the condition.
-func (r *reading) judgeDense(ctx context.Context, piece *pieces) (condition.Verdict, error) {
+func (r *reading) judgeDense(ctx context.Context, p *densePlan, u *denseUnit, piece *pieces) (condition.Verdict, error) {
 	fields := r.cond.Fields()
 	bounds := make([]condition.Bounds, len(fields))
 	for k := range fields {
 		f := &fields[k]
 		if f.Dimension {
+			bounds[k].Min, bounds[k].Max = p.tileBounds(u.tile, f)
 			continue
 		}
 		source, err := fieldIn(piece.frag.Reader, f)

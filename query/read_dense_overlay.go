@@ -375,6 +375,9 @@ func (r *reading) sparseAggregates() error {
 		return nil
 	}
 	for _, f := range r.fragments {
+		if !f.Dense() && r.q.Within != nil {
+			return fmt.Errorf("%w: no aggregates of this dense array, which has sparse fragments; its owner can consolidate them", ErrInvalid)
+		}
 		if !f.Dense() {
 			return fmt.Errorf("%w: no aggregates of a dense array with sparse fragments, such as %s; consolidate its fragments first", ErrInvalid, f.URI())
 		}

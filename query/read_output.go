@@ -25,12 +25,9 @@ type outField struct {
 // newOutField resolves a wanted field.
 func (r *reading) newOutField(want Want) (*outField, error) {
 	s := r.schema
-	f, ok := s.Field(want.Name)
-	hidden := false
+	f, hidden, ok := r.readable(want.Name)
 	if !ok {
-		if f, hidden = r.hiddenField(want.Name); !hidden {
-			return nil, fmt.Errorf("%w: the array has no field %q", ErrInvalid, want.Name)
-		}
+		return nil, fmt.Errorf("%w: the array has no field %q", ErrInvalid, want.Name)
 	}
 	out := &outField{Want: want, Field: f, format: r.q.Offsets}
 	if !f.Var() {
@@ -43,7 +40,7 @@ func (r *reading) newOutField(want Want) (*outField, error) {
 			out.fillValid = 1
 		}
 		if !f.Var() && len(out.fill) != out.width {
-			return nil, fmt.Errorf("%w: field %q: a fill value of %d bytes for cells of %d", schema.ErrInvalid, f.Name, len(a.Fill), out.width)
+			return nil, fmt.Errorf("%w: field %q: a fill value of %d bytes for cells of %d", schema.ErrInvalid, want.Name, len(a.Fill), out.width)
 		}
 	}
 	return out, nil
@@ -135,7 +132,7 @@ func (r *reading) alloc(n uint64) ([]byte, error) {
 
 // newColumn allocates the column of n cells with dataBytes bytes of data. On failure nothing stays booked.
 func (r *reading) newColumn(o *outField, n, dataBytes uint64) (c Column, err error) {
-	c.Name = o.Field.Name
+	c.Name = o.Want.Name
 	if c.Data, err = r.alloc(dataBytes); err != nil {
 		return Column{}, err
 	}

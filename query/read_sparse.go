@@ -541,7 +541,7 @@ func (s *slabOut) give(take func(*Result) error) error {
 	for i, o := range s.r.outs {
 		p := &s.parts[i]
 		c := &result.Columns[i]
-		c.Name, c.Data, c.Validity = o.Field.Name, p.data, p.validity
+		c.Name, c.Data, c.Validity = o.Want.Name, p.data, p.validity
 		if o.Var() {
 			c.Offsets = datatype.Bytes(p.starts[:s.n+1])
 		} else {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 
 	"azulejo/condition"
 	"azulejo/datatype"
@@ -426,6 +427,9 @@ func boundsOf(ctx context.Context, f *fragment.Reader, field *schema.Field, sour
 // fieldIn returns the field of a fragment that holds the cells of the array's field, loaded; nil when the fragment lacks
 // it or has another one of that name.
 func fieldIn(f *fragment.Reader, field *schema.Field) (*fragment.Field, error) {
+	if strings.HasPrefix(field.Name, maskedPrefix) {
+		return nil, nil
+	}
 	if hiddenNames[field.Name] {
 		s, _, err := f.Hidden(field.Name)
 		return s, err
