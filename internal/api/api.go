@@ -8,8 +8,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"slices"
+	"strings"
 
 	"azulejo/array"
 	"azulejo/condition"
@@ -252,10 +254,14 @@ func (a *API) messages(f form, do answer) web.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
+		write := wire.ToJSON
 		if !wantsJSON(r) {
-			return sendMessage(w, r, reply)
+			if !cloudWantsJSON(r) {
+				return sendMessage(w, r, reply)
+			}
+			write = wire.ToCloudJSON
 		}
-		text, err := wire.ToJSON(reply, f.reply)
+		text, err := write(reply, f.reply)
 		if err != nil {
 			return err
 		}
@@ -268,6 +274,15 @@ func (a *API) messages(f form, do answer) web.Handler {
 // of requests without a body too. Clients of the cloud's API say the same with every GET, so there it counts for libtiledb only.
 func wantsJSON(r *web.Request) bool {
 	return isJSON(r) && (r.Method != http.MethodGet || r.Header.Get("X-Tiledb-Version") != "")
+}
+
+// cloudWantsJSON tells whether a client of the cloud's API asks for a message as JSON: it names that first of the types it
+// accepts. libtiledb, which says its version, may do so too.
+func cloudWantsJSON(r *web.Request) bool {
+	accept := r.Header.Get("Accept")
+	first, _, _ := strings.Cut(accept, ",")
+	kind, _, _ := mime.ParseMediaType(first)
+	return r.Method == http.MethodGet && r.Header.Get("X-Tiledb-Version") == "" && kind == "application/json"
 }
 
 // message reads a request body that is one message, of the given kind if it comes as JSON. Of a long one the rest is left.

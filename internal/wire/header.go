@@ -12,6 +12,7 @@ import (
 type header struct {
 	name                 string
 	fixed, vary, present uint64
+	room                 *header // in a reply to a read: what the client asked for
 }
 
 // decodeHeaders reads the buffer headers. The capacities of a read are its original sizes where they are given: after an

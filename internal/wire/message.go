@@ -181,3 +181,8 @@ func FromJSON(body []byte, k Kind) ([]byte, error) {
 
 // ToJSON returns the JSON form of a message that an Encode function made.
 func ToJSON(message []byte, k Kind) ([]byte, error) { return capjson.Encode(message, uint64(k)) }
+
+// ToCloudJSON is ToJSON for clients of the cloud's API, in which numbers of 64 bits are numbers.
+func ToCloudJSON(message []byte, k Kind) ([]byte, error) {
+	return capjson.EncodeNumbers(message, uint64(k))
+}

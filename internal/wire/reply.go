@@ -104,7 +104,7 @@ func (q *Query) columnHeader(c *query.Column) header {
 	return h
 }
 
-// fits compares a result with what the client asked for.
+// fits compares a result with what the client asked for, and keeps that with it.
 func (q *Query) fits(h *header) error {
 	for i := range q.headers {
 		limit := &q.headers[i]
@@ -115,6 +115,7 @@ func (q *Query) fits(h *header) error {
 			return fmt.Errorf("column %q of %d, %d and %d bytes is too large for the client's %d, %d and %d",
 				h.name, h.fixed, h.vary, h.present, limit.fixed, limit.vary, limit.present)
 		}
+		h.room = limit
 		return nil
 	}
 	return fmt.Errorf("column %q was not asked for", h.name)
@@ -215,6 +216,12 @@ func (e *encoder) headers(m capnp.Query, headers []header) {
 		x.SetFixedLenBufferSizeInBytes(h.fixed)
 		x.SetVarLenBufferSizeInBytes(h.vary)
 		x.SetValidityLenBufferSizeInBytes(h.present)
+		if h.room != nil {
+			// Who sends the reply back to go on, as the JavaScript client does, says by them how much may come next.
+			x.SetOriginalFixedLenBufferSizeInBytes(h.room.fixed)
+			x.SetOriginalVarLenBufferSizeInBytes(h.room.vary)
+			x.SetOriginalValidityLenBufferSizeInBytes(h.room.present)
+		}
 		sum.fixed += h.fixed
 		sum.vary += h.vary
 		sum.present += h.present

@@ -10,7 +10,13 @@ import (
 )
 
 // Encode returns the JSON form of a message of ours, whose root is the struct with the id. The result is the caller's.
-func Encode(message []byte, id uint64) ([]byte, error) {
+func Encode(message []byte, id uint64) ([]byte, error) { return encode(message, id, false) }
+
+// EncodeNumbers is Encode but writes numbers of 64 bits as JSON numbers, as the cloud's API describes its messages
+// (openapi-v1.yaml, ArraySchema), where Cap'n Proto's codec writes texts.
+func EncodeNumbers(message []byte, id uint64) ([]byte, error) { return encode(message, id, true) }
+
+func encode(message []byte, id uint64, numbers bool) ([]byte, error) {
 	t, err := find(id)
 	if err != nil {
 		return nil, err
@@ -25,15 +31,16 @@ func Encode(message []byte, id uint64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := encoder{b: make([]byte, 0, 2*len(message))}
+	e := encoder{b: make([]byte, 0, 2*len(message)), numbers: numbers}
 	e.structure(root.Struct(), t)
 	return e.b, e.err
 }
 
 // encoder keeps the first fault, which can only be one of ours.
 type encoder struct {
-	b   []byte
-	err error
+	b       []byte
+	err     error
+	numbers bool // of 64 bits are written as such
 }
 
 func (e *encoder) ok(err error) bool {
@@ -143,10 +150,8 @@ func (e *encoder) scalar(v uint64, t *shape) {
 		e.b = strconv.AppendInt(e.b, int64(int32(v)), 10)
 	case schema.Type_Which_uint8, schema.Type_Which_uint16, schema.Type_Which_uint32:
 		e.b = strconv.AppendUint(e.b, v, 10)
-	case schema.Type_Which_int64:
-		e.b = append(strconv.AppendInt(append(e.b, '"'), int64(v), 10), '"')
-	case schema.Type_Which_uint64:
-		e.b = append(strconv.AppendUint(append(e.b, '"'), v, 10), '"')
+	case schema.Type_Which_int64, schema.Type_Which_uint64:
+		e.wide(v, t.kind == schema.Type_Which_int64)
 	case schema.Type_Which_float32:
 		e.float(float64(math.Float32frombits(uint32(v))), 32)
 	case schema.Type_Which_float64:
@@ -159,6 +164,21 @@ func (e *encoder) scalar(v uint64, t *shape) {
 		}
 	default:
 		e.ok(fmt.Errorf("capjson: a value of kind %v", t.kind))
+	}
+}
+
+// wide writes a number of 64 bits.
+func (e *encoder) wide(v uint64, signed bool) {
+	if !e.numbers {
+		e.b = append(e.b, '"')
+	}
+	if signed {
+		e.b = strconv.AppendInt(e.b, int64(v), 10)
+	} else {
+		e.b = strconv.AppendUint(e.b, v, 10)
+	}
+	if !e.numbers {
+		e.b = append(e.b, '"')
 	}
 }
 
