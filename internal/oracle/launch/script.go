@@ -107,22 +107,50 @@ func (s *Server) Script(t *testing.T, file string, limit time.Duration) {
 	if err := DependOn(filepath.Dir(file), filepath.Join(Root(), "testdata", "python"), filepath.Join(Root(), "testdata", "data")); err != nil {
 		t.Fatal(err)
 	}
-	scratch := filepath.Join(s.Allowed, strings.TrimSuffix(filepath.Base(file), ".py"))
+	p := Python(t).Script([]string{filepath.Join(Root(), "testdata", "python")}, file, s.configuration(t, file))
+	p.Limit = limit
+	// The clients keep settings in the home directory: give them one of their own.
+	p.Env = append(p.Env, "HOME="+t.TempDir())
+	out, err := p.Run(t.Context())
+	report(t, file, out, err)
+}
+
+// NodeScript is Script for a program of Node, which may require the packages, each "name@version".
+func (s *Server) NodeScript(t *testing.T, file string, limit time.Duration, packages ...string) {
+	t.Helper()
+	if err := DependOn(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	dir, err := pyenv.NodePackages(t.Context(), os.Stderr, packages...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := pyenv.Program{Path: "node", Args: []string{file, s.configuration(t, file)}, Limit: limit,
+		Env: []string{"NODE_PATH=" + filepath.Join(dir, "node_modules"), "HOME=" + t.TempDir()}}
+	out, err := p.Run(t.Context())
+	report(t, file, out, err)
+}
+
+// configuration is what a client program is told, as JSON. The directory in it is there.
+func (s *Server) configuration(t *testing.T, file string) string {
+	t.Helper()
+	scratch := filepath.Join(s.Allowed, strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)))
 	conf, err := json.Marshal(map[string]string{
 		"mode": "server", "server": s.URL, "token": s.Token, "user": User, "password": Password, "namespace": User,
 		"dir": scratch, "data": filepath.Join(Root(), "testdata", "data"), "server_data": s.Data,
 	})
+	if err == nil {
+		err = os.MkdirAll(scratch, 0o755)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(scratch, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	p := Python(t).Script([]string{filepath.Join(Root(), "testdata", "python")}, file, string(conf))
-	p.Limit = limit
-	// The clients keep settings in the home directory: give them one of their own.
-	p.Env = append(p.Env, "HOME="+t.TempDir())
-	out, runErr := p.Run(t.Context())
+	return string(conf)
+}
+
+// report makes a sub-test of every step that a client program reported.
+func report(t *testing.T, file string, out pyenv.Output, runErr error) {
+	t.Helper()
 	steps, open := 0, line{}
 	lines := bufio.NewReader(bytes.NewReader(out.Stdout))
 	for {

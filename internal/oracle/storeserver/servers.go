@@ -35,15 +35,23 @@ const startLimit = 90 * time.Second
 
 // install runs an installation with a time limit of its own: the first caller's test may end before others that wait.
 func install(do func(ctx context.Context) (string, error)) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), installLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	return do(ctx)
 }
 
+// The programs and their versions.
+const (
+	gofakes3Package  = "github.com/johannesboyne/gofakes3/cmd/gofakes3@v1.2.0"
+	versitygwPackage = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+	fakeGCSPackage   = "github.com/fsouza/fake-gcs-server@v1.56.1"
+	azuritePackage   = "azurite@3.37.0"
+)
+
 // GoFakeS3 starts gofakes3, an S3 server that keeps everything in memory and checks no signatures. It ends with the test.
 func GoFakeS3(t testing.TB) Server {
 	t.Helper()
-	path, err := install(func(ctx context.Context) (string, error) { return goProgram(ctx, os.Stderr, gofakes3Package) })
+	path, err := install(func(ctx context.Context) (string, error) { return pyenv.GoProgram(ctx, os.Stderr, gofakes3Package) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +64,7 @@ func GoFakeS3(t testing.TB) Server {
 // VersityGW starts versitygw, an S3 server on a directory of the test. It ends with the test.
 func VersityGW(t testing.TB) Server {
 	t.Helper()
-	path, err := install(func(ctx context.Context) (string, error) { return goProgram(ctx, os.Stderr, versitygwPackage) })
+	path, err := install(func(ctx context.Context) (string, error) { return pyenv.GoProgram(ctx, os.Stderr, versitygwPackage) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,12 +89,11 @@ const (
 // Azurite starts Azurite's blob service with everything in memory. It ends with the test.
 func Azurite(t testing.TB) Server {
 	t.Helper()
-	script, err := install(func(ctx context.Context) (string, error) {
-		return nodeProgram(ctx, os.Stderr, azuritePackage, "node_modules/azurite/dist/src/blob/main.js")
-	})
+	dir, err := install(func(ctx context.Context) (string, error) { return pyenv.NodePackages(ctx, os.Stderr, azuritePackage) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	script := filepath.Join(dir, "node_modules", "azurite", "dist", "src", "blob", "main.js")
 	addr := start(t, func(addr string) pyenv.Program {
 		host, port, _ := strings.Cut(addr, ":")
 		return pyenv.Program{Path: "node", Args: []string{script, "--blobHost", host, "--blobPort", port,
@@ -110,7 +117,7 @@ func Azurite(t testing.TB) Server {
 // FakeGCS starts fake-gcs-server with everything in memory. It ends with the test.
 func FakeGCS(t testing.TB) Server {
 	t.Helper()
-	path, err := install(func(ctx context.Context) (string, error) { return goProgram(ctx, os.Stderr, fakeGCSPackage) })
+	path, err := install(func(ctx context.Context) (string, error) { return pyenv.GoProgram(ctx, os.Stderr, fakeGCSPackage) })
 	if err != nil {
 		t.Fatal(err)
 	}
