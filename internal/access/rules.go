@@ -74,9 +74,11 @@ const (
 	CredentialsWrite   // add, change and remove them
 	OrgCredentialsRead // the same for an organization
 	OrgCredentialsWrite
-	SelfSecure   // the caller's second factor
-	PaymentShare // let others work at a namespace's cost
-	actions      // number of actions
+	SelfSecure    // the caller's second factor
+	PaymentShare  // let others work at a namespace's cost
+	ArrayTransfer // give an array to another namespace
+	GroupTransfer
+	actions // number of actions
 )
 
 // rule says what an action needs. Of see and do, any one of the rights is enough; a row states both, since none at all
@@ -166,7 +168,9 @@ var rules = [actions]rule{
 	OrgCredentialsRead:  {name: "organization:credentials", scopes: []Scope{ScopeOrganizationR}, on: inSpace, see: beMember, do: beMember},
 	OrgCredentialsWrite: {name: "organization:credentials-write", scopes: []Scope{ScopeOrganizationA}, on: inSpace, see: beMember, do: CanEditOrganization},
 
-	PaymentShare: {name: "namespace:share-payment", scopes: []Scope{ScopeUserAdmin}, on: inSpace, see: beMember, do: CanEditBilling},
+	ArrayTransfer: {name: "array:transfer", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanDelete},
+	GroupTransfer: {name: "group:transfer", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: anyRight, do: CanDelete},
+	PaymentShare:  {name: "namespace:share-payment", scopes: []Scope{ScopeUserAdmin}, on: inSpace, see: beMember, do: CanEditBilling},
 
 	SignUp:           {name: "user:sign-up", open: true},
 	FavoritesRead:    {name: "favorites:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},

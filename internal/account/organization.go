@@ -187,7 +187,7 @@ func (a *Accounts) DeleteOrganization(ctx context.Context, id string) error {
 // empty returns an error of class ErrInUse if assets are left in a namespace.
 func empty(ctx context.Context, tx *sql.Tx, namespaceID string) error {
 	var n int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM assets WHERE namespace_id = ?", namespaceID).Scan(&n); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM assets WHERE namespace_id = ?1 OR home = ?1", namespaceID).Scan(&n); err != nil {
 		return fmt.Errorf("namespace: %w", err)
 	}
 	if n > 0 {

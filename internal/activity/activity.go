@@ -25,6 +25,9 @@ const (
 	ScopeDenied    Event = "scope-denied"
 	RateLimited    Event = "rate-limited"
 	PasswordFailed Event = "password-failed"
+	// AssetRenamed and AssetTransferred tell the names before and after.
+	AssetRenamed     Event = "asset-renamed"
+	AssetTransferred Event = "asset-transferred"
 )
 
 // Origin says from where a request came.

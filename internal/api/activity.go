@@ -38,7 +38,7 @@ var usedAs = map[string]string{
 	"createArray": "create", "openArray": "read_schema", "getArray": "read_schema", "loadArraySchema": "read_schema", "deleteArray": "delete",
 	"evolveArray": "update", "loadEnumerations": "read_enumerations", "getArrayMetadata": "array_metadata_get", "putArrayMetadata": "array_metadata_update",
 	"getNonEmptyDomainV1": "non_empty_domain", "getNonEmptyDomainV2": "non_empty_domain", "fragmentInfo": "read_fragment_info",
-	"registerArray": "register", "deregisterArray": "deregister", "updateArrayInfo": "update",
+	"registerArray": "register", "transferArray": "update", "transferGroup": "update", "deregisterArray": "deregister", "updateArrayInfo": "update",
 	"getArraySampleData": "query_read", "getArrayMetaDataJson": "array_metadata_get", "getArrayNonEmptyDomainJson": "non_empty_domain", "getArrayMaxBufferSizes": "max_buffer_sizes",
 	"uploadNotebook": "query_write", "uploadNotebookForm": "create", "copyNotebook": "query_read", "pruneNotebook": "query_delete", "updateNotebookName": "update",
 	"uploadFile": "query_write", "uploadFileForm": "create", "createFile": "create", "exportFile": "query_read", "downloadFile": "query_read",

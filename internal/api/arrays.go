@@ -35,7 +35,7 @@ func (a *API) arrayOps() []web.Operation {
 	return []web.Operation{
 		create, open,
 		row("getArray", http.MethodGet, "/v1"+onArray, access.ArraySchema, a.getSchema, wire.NoMessage, wire.SchemaMessage),
-		a.removes(row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, nil, wire.NoMessage, wire.NoMessage), http.StatusNoContent, a.deleteArray),
+		a.dry(deletion, a.removes(row("deleteArray", http.MethodDelete, "/v1"+onArray, access.ArrayDelete, nil, wire.NoMessage, wire.NoMessage), http.StatusNoContent, a.deleteArray)),
 		row("loadArraySchema", http.MethodPost, "/v1"+onArray+"/schema", access.ArraySchema, a.loadSchema, wire.LoadSchemaMessage, wire.SchemasMessage),
 		change("evolveArray", "/v1"+onArray+"/evolve", a.evolve, wire.EvolutionMessage),
 		row("loadEnumerations", http.MethodPost, "/v1"+onArray+"/enumerations", access.ArrayRead, a.enumerations, wire.NamesMessage, wire.EnumerationsMessage),

@@ -35,14 +35,14 @@ func (a *API) groupCatalogOps() []web.Operation {
 		browse("listPublicGroups", "public", a.browseGroups(everybodys)), browse("groupsBrowserPublicFiltersGet", "public/filters", a.groupFilters(everybodys)),
 		row("getGroup", http.MethodGet, "/v1"+ofGroup, access.GroupFind, a.groupInfo),
 		row("updateGroupInfo", http.MethodPatch, "/v1"+ofGroup, access.GroupDescribe, a.updateInfo),
-		a.removes(row("removeGroup", http.MethodDelete, "/v1"+ofGroup, access.GroupDeregister, nil), http.StatusNoContent, a.deregister),
+		a.dry(deregistration, a.removes(row("removeGroup", http.MethodDelete, "/v1"+ofGroup, access.GroupDeregister, nil), http.StatusNoContent, a.deregister)),
 		row("getGroupContents", http.MethodGet, "/v1"+ofGroup+"/contents", access.GroupRead, a.groupContents),
 		row("groupContentsFiltersGet", http.MethodGet, "/v1"+ofGroup+"/contents/filters", access.GroupRead, a.groupContentsFilters),
 		row("changeGroupContents", http.MethodPost, "/v1"+ofGroup+"/contents", access.GroupWrite, a.changeContents),
 		inSpace("createGroupByName", http.MethodPost, "/v1/groups/{namespace}/create", access.GroupCreate, a.createNamedGroup),
 		inSpace("registerGroupByName", http.MethodPost, "/v1/groups/{namespace}/{group}/register", access.GroupRegister, a.registerGroup),
 		inSpace("registerGroup", http.MethodPut, "/v2/groups/{namespace}", access.GroupRegister, a.registerGroup),
-		a.removes(row("deregisterGroup", http.MethodDelete, onGroup, access.GroupDeregister, nil), http.StatusOK, a.deregisterGroup),
+		a.dry(deregistration, a.removes(row("deregisterGroup", http.MethodDelete, onGroup, access.GroupDeregister, nil), http.StatusOK, a.deregisterGroup)),
 	}
 }
 

@@ -41,7 +41,7 @@ func (a *API) groupOps() []web.Operation {
 		create, exists,
 		row("openGroup", http.MethodPost, onGroup, access.GroupRead, a.openGroup, wire.GroupMessage, wire.MembersMessage),
 		update,
-		a.removes(row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, nil, wire.NoMessage, wire.NoMessage), http.StatusNoContent, a.deleteGroup),
+		a.dry(deletion, a.removes(row("deleteGroup", http.MethodDelete, onGroup+"/delete", access.GroupDelete, nil, wire.NoMessage, wire.NoMessage), http.StatusNoContent, a.deleteGroup)),
 		row("getGroupMetadata", http.MethodPost, onGroup+"/metadata", access.GroupRead, a.getGroupMetadata, wire.GroupMetaMessage, wire.MetadataMessage),
 		change("putGroupMetadata", http.MethodPut, onGroup+"/metadata", access.GroupWrite, a.putGroupMetadata, wire.GroupMetaMessage),
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"azulejo/format"
@@ -274,8 +275,8 @@ func (a *API) deleteGroup(r *web.Request) error {
 
 // takeApart deletes or deregisters the group of a request with all that is in it.
 func (a *API) takeApart(r *web.Request, how demolition) error {
-	t := &tree{api: a, r: r, how: how, seen: map[string]bool{}}
-	if err := t.add(asset(r), r.Grant); err != nil {
+	t, err := a.tree(r, how, true)
+	if err != nil {
 		return err
 	}
 	for _, step := range t.steps {
@@ -284,6 +285,44 @@ func (a *API) takeApart(r *web.Request, how demolition) error {
 		}
 	}
 	return nil
+}
+
+// tree collects the asset of a request and, with recursive, what is in it.
+func (a *API) tree(r *web.Request, how demolition, recursive bool) (*tree, error) {
+	t := &tree{api: a, r: r, how: how, recursive: recursive, seen: map[string]bool{}}
+	return t, t.add(asset(r), r.Grant)
+}
+
+// dry lets a row that ends an asset tell, with dry_run=true, what it would end: assets that the caller may end, for if there are
+// others the request is refused as it would be.
+func (a *API) dry(how demolition, op web.Operation) web.Operation {
+	end := op.Handle
+	op.Handle = func(w http.ResponseWriter, r *web.Request) error {
+		dry, err := r.Flag("dry_run")
+		if err != nil {
+			return err
+		}
+		if !dry {
+			return end(w, r)
+		}
+		recursive, err := r.Flag("recursive")
+		if err != nil {
+			return err
+		}
+		t, err := a.tree(r, how, recursive)
+		if err != nil {
+			return err
+		}
+		out := struct {
+			Assets []activeAsset `json:"assets"`
+			Files  bool          `json:"deletes_files"`
+		}{[]activeAsset{}, how.files}
+		for _, x := range t.found {
+			out.Assets = append(out.Assets, activeOf(x.Asset))
+		}
+		return web.JSON(w, r, http.StatusOK, out)
+	}
+	return op
 }
 
 // demolition is a way in which groups go with all that is in them.
@@ -296,15 +335,20 @@ type demolition struct {
 var (
 	deletion       = demolition{access.ArrayDelete, access.GroupDelete, true}
 	deregistration = demolition{access.ArrayDeregister, access.GroupDeregister, false}
+	// removal is no end here: the assets go to another namespace.
+	removal = demolition{access.ArrayTransfer, access.GroupTransfer, false}
 )
 
 // tree collects what the end of a group with its members has to do.
 type tree struct {
-	api   *API
-	r     *web.Request
-	how   demolition
-	seen  map[string]bool
-	steps []func(context.Context) error
+	api       *API
+	r         *web.Request
+	how       demolition
+	recursive bool
+	seen      map[string]bool
+	steps     []func(context.Context) error
+	// found are the assets, members before the groups that name them.
+	found []catalog.Handover
 }
 
 // add appends the steps that end an asset under a grant.
@@ -313,7 +357,7 @@ func (t *tree) add(x catalog.Asset, g access.Grant) error {
 		return nil
 	}
 	t.seen[x.ID] = true
-	if x.Kind == catalog.Group {
+	if x.Kind == catalog.Group && t.recursive {
 		opened, err := t.api.vault.OpenGroup(t.r.Context(), g, x, group.Latest())
 		if err != nil {
 			return err
@@ -324,6 +368,7 @@ func (t *tree) add(x catalog.Asset, g access.Grant) error {
 			}
 		}
 	}
+	t.found = append(t.found, catalog.Handover{Asset: x, Grant: g})
 	t.steps = append(t.steps, func(ctx context.Context) error { return t.end(ctx, x, g) })
 	return nil
 }

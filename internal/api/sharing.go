@@ -1,12 +1,14 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/catalog"
 	"azulejo/internal/web"
 )
 
@@ -17,6 +19,8 @@ func (a *API) sharingOps() []web.Operation {
 		{ID: "shareArray", Method: http.MethodPatch, Path: "/v1" + onArray + "/share", Action: access.ArrayShare, Find: a.findArray, Handle: a.shareArray},
 		{ID: "getGroupSharingPolicies", Method: http.MethodGet, Path: "/v1" + ofGroup + "/share", Action: access.GroupShares, Find: a.findGroup, Handle: a.groupSharings},
 		{ID: "shareGroup", Method: http.MethodPatch, Path: "/v1" + ofGroup + "/share", Action: access.GroupShare, Find: a.findGroup, Handle: a.shareGroup},
+		{ID: "transferArray", Method: http.MethodPost, Path: "/v1" + onArray + "/transfer", Action: access.ArrayTransfer, Find: a.findArray, Handle: a.transfer},
+		{ID: "transferGroup", Method: http.MethodPost, Path: "/v1" + ofGroup + "/transfer", Action: access.GroupTransfer, Find: a.findGroup, Handle: a.transfer},
 	}
 }
 
@@ -128,4 +132,63 @@ func mayShare(s access.Subject, o access.Object, rights, ofMembers access.Rights
 		return fmt.Errorf("%w: you can share only what you may do yourself", access.ErrDenied)
 	}
 	return nil
+}
+
+// transfer gives the asset of a request to another namespace in which the caller may create, with recursive also what is in a
+// group, and answers the entry (decision 146).
+func (a *API) transfer(w http.ResponseWriter, r *web.Request) error {
+	var want struct {
+		Namespace string `json:"namespace"`
+		Name      string `json:"name"`
+		Recursive bool   `json:"recursive"`
+	}
+	if err := r.DecodeJSON(&want); err != nil {
+		return err
+	}
+	if want.Name != "" {
+		if err := catalog.CheckName(want.Name); err != nil {
+			return err
+		}
+	}
+	missing := fmt.Errorf("%w: there is no user or organization %q in whose namespace you may create", account.ErrNotFound, want.Namespace)
+	n, err := a.accounts.Namespace(r.Context(), want.Namespace)
+	if errors.Is(err, account.ErrNotFound) {
+		return missing
+	}
+	if err != nil {
+		return err
+	}
+	to, space := map[catalog.Kind]access.Grant{}, access.Object{Kind: access.Namespace, ID: n.ID, NamespaceID: n.ID}
+	for kind, action := range map[catalog.Kind]access.Action{catalog.Array: access.ArrayCreate, catalog.Group: access.GroupCreate} {
+		if kind == catalog.Array && asset(r).Kind == catalog.Group && !want.Recursive || kind == catalog.Group && asset(r).Kind == catalog.Array {
+			continue
+		}
+		if to[kind], err = access.Allowed(r.Subject, action, space); errors.Is(err, access.ErrNotFound) {
+			return missing
+		}
+		if err != nil {
+			return err
+		}
+	}
+	t, err := a.tree(r, removal, want.Recursive)
+	if err != nil {
+		return err
+	}
+	slices.Reverse(t.found) // the one that was named comes first
+	if err := a.vault.Transfer(r.Context(), t.found, to, want.Name); err != nil {
+		return err
+	}
+	moved, err := a.catalog.Resolve(r.Context(), n.ID, asset(r).ID)
+	if err != nil {
+		return err
+	}
+	r.Found = moved
+	if moved.Kind == catalog.Array {
+		return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, moved))
+	}
+	infos, err := a.groupInfos(r.Context(), r.Subject, []catalog.Asset{moved})
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, infos[0])
 }

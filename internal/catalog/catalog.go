@@ -75,10 +75,20 @@ type Asset struct {
 	uri  string
 	path string // absolute and canonical
 	root string
+	// storedPath is the path as it is kept, relative to root; home the namespace in whose storage it lies, if not its own.
+	storedPath, home string
 	// sealed is the key of an encrypted array.
 	sealed []byte
 	// part is the folder of an array inside the asset that is meant instead of the asset itself.
 	part string
+}
+
+// stores returns the namespace in whose storage the asset lies.
+func (a Asset) stores() string {
+	if a.home != "" {
+		return a.home
+	}
+	return a.NamespaceID
 }
 
 // Part returns the name of the array inside the asset that is meant instead of the asset itself, such as
@@ -209,7 +219,7 @@ func canonicalDir(dir string) (string, error) {
 }
 
 const assetColumns = `a.id, a.namespace_id, n.name, a.kind, a.name, a.root, a.path, a.created_by, a.created_at, a.array_type, a.file_type,
-	a.file_properties, a.description, a.logo, a.tags, a.license_id, a.license_text, a.credentials_name, a.read_only, a.sealed_key
+	a.file_properties, a.description, a.logo, a.tags, a.license_id, a.license_text, a.credentials_name, a.read_only, a.sealed_key, a.home
 	FROM assets a JOIN namespaces n ON n.id = a.namespace_id`
 
 type scanner interface{ Scan(...any) error }
@@ -220,7 +230,7 @@ func (c *Catalog) scan(row scanner) (Asset, error) {
 	var properties, tags string
 	err := row.Scan(&a.ID, &a.NamespaceID, &a.Namespace, &a.Kind, &a.Name, &a.root, &a.path, &a.CreatedBy, &created, &a.ArrayType,
 		&a.Info.FileType, &properties, &a.Info.Description, &a.Info.Logo, &tags, &a.Info.LicenseID, &a.Info.LicenseText,
-		&a.Info.CredentialsName, &a.Info.ReadOnly, &a.sealed)
+		&a.Info.CredentialsName, &a.Info.ReadOnly, &a.sealed, &a.home)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Asset{}, ErrNotFound
 	}
@@ -231,13 +241,14 @@ func (c *Catalog) scan(row scanner) (Asset, error) {
 		return Asset{}, fmt.Errorf("asset: %w", err)
 	}
 	a.CreatedAt = time.Unix(created, 0).UTC()
+	a.storedPath = a.path
 	a.path = c.absolute(a.root, a.path)
 	a.uri = fileScheme + a.path
 	return a, nil
 }
 
 // Resolve returns the asset of a namespace that ref names: a name, a UUID or a
-// storage URI. The error is ErrNotFound alike for what does not exist, what is
+// storage URI, or a name that it had before. The error is ErrNotFound alike for what does not exist, what is
 // another namespace's, and what cannot be a reference at all.
 func (c *Catalog) Resolve(ctx context.Context, namespaceID, ref string) (Asset, error) {
 	return c.assets.Get(ctx, namespaceID+"/"+ref, func() (Asset, error) { return c.resolve(ctx, namespaceID, ref) })
@@ -274,18 +285,25 @@ func (c *Catalog) resolve(ctx context.Context, namespaceID, ref string) (Asset, 
 		return Asset{}, ErrNotFound
 	}
 	const live = " WHERE a.namespace_id = ? AND a.state = 'live' AND "
+	var a Asset
+	var root, rel string
 	switch {
 	case r.ID != "":
-		return c.one(ctx, live+"a.id = ?", namespaceID, r.ID)
+		a, err = c.one(ctx, live+"a.id = ?", namespaceID, r.ID)
 	case r.Path != "":
-		path, err := canonical(r.Path)
-		if err != nil {
+		path, wrong := canonical(r.Path)
+		if wrong != nil {
 			return Asset{}, ErrNotFound
 		}
-		root, rel := c.relative(path)
-		return c.one(ctx, live+"a.root = ? AND a.path = ?", namespaceID, root, rel)
+		root, rel = c.relative(path)
+		a, err = c.one(ctx, live+"a.root = ? AND a.path = ?", namespaceID, root, rel)
+	default:
+		a, err = c.one(ctx, live+"a.name = ?", namespaceID, r.Name)
 	}
-	return c.one(ctx, live+"a.name = ?", namespaceID, r.Name)
+	if errors.Is(err, ErrNotFound) {
+		return c.byOld(ctx, namespaceID, r, root, rel)
+	}
+	return a, err
 }
 
 // Locate returns where the asset is stored, for the holder of a grant on it.
@@ -305,7 +323,7 @@ func (c *Catalog) locate(ctx context.Context, a Asset) (Location, error) {
 			return Location{}, fmt.Errorf("%w: it was replaced by a link", ErrNotOwned)
 		}
 	}
-	return Location{place}, c.own(ctx, a.NamespaceID, a.path)
+	return Location{place}, c.own(ctx, a.stores(), a.path)
 }
 
 // forget forgets what is remembered of assets.

@@ -477,7 +477,7 @@ func TestUpdateAndRename(t *testing.T) {
 		b.StorageURI() != a.StorageURI() || !b.Object().ReadOnly {
 		t.Errorf("%+v, %v", b, err)
 	}
-	for ref, want := range map[string]error{"a": ErrNotFound, "b/c": nil, a.ID: nil, a.StorageURI(): nil} {
+	for ref, want := range map[string]error{"a": nil, "b/c": nil, a.ID: nil, a.StorageURI(): nil} {
 		if _, err := w.Resolve(ctx, w.ann.NamespaceID, ref); err != want {
 			t.Errorf("%s: %v", ref, err)
 		}

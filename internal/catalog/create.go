@@ -205,17 +205,24 @@ func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state s
 		if err != nil {
 			return fmt.Errorf("new asset: %w", err)
 		}
-		return nil
+		if state != "live" {
+			return nil // the name leads to what it led to until this one appears
+		}
+		return takeName(ctx, tx, d.id)
 	})
 }
 
 // checkPlace looks at the assets at, above and below the draft's path. All of
-// them are the same namespace's, since the path is.
+// them are the namespace's own, since the path is, but for what it gave away:
+// that counts as storage of others.
 func checkPlace(ctx context.Context, tx *sql.Tx, d draft) error {
-	var name string
+	var name, home string
 	// '0' follows '/': the range holds exactly the paths below.
-	err := tx.QueryRowContext(ctx, `SELECT name FROM assets WHERE root = ?1 AND (path = ?2 OR ?3 AND path > ?2 || '/' AND path < ?2 || '0')
-		ORDER BY path LIMIT 1`, d.root, d.path, d.Kind == Array).Scan(&name)
+	err := tx.QueryRowContext(ctx, `SELECT name, home FROM assets WHERE root = ?1 AND (path = ?2 OR ?3 AND path > ?2 || '/' AND path < ?2 || '0')
+		ORDER BY path LIMIT 1`, d.root, d.path, d.Kind == Array).Scan(&name, &home)
+	if err == nil && home != "" {
+		return errNotOwned()
+	}
 	if err == nil {
 		return fmt.Errorf("%q %w at this storage path or below it", name, ErrExists)
 	}
@@ -223,7 +230,10 @@ func checkPlace(ctx context.Context, tx *sql.Tx, d draft) error {
 		return fmt.Errorf("place: %w", err)
 	}
 	for up := path.Dir(d.path); up != "/" && up != "."; up = path.Dir(up) {
-		err := tx.QueryRowContext(ctx, "SELECT name FROM assets WHERE root = ? AND path = ? AND kind = 'array'", d.root, up).Scan(&name)
+		err := tx.QueryRowContext(ctx, "SELECT name, home FROM assets WHERE root = ? AND path = ? AND (kind = 'array' OR home <> '')", d.root, up).Scan(&name, &home)
+		if err == nil && home != "" {
+			return errNotOwned()
+		}
 		if err == nil {
 			return fmt.Errorf("%w: it is inside the array %q", ErrInvalid, name)
 		}
@@ -274,7 +284,7 @@ func (c *Catalog) appear(ctx context.Context, id string) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(errors.New("asset: another server took this one for dead and undid the creation; ask again"), err)
 		}
-		return nil
+		return takeName(ctx, tx, id)
 	})
 }
 
@@ -385,8 +395,12 @@ func (c *Catalog) Deregister(ctx context.Context, g access.Grant, a Asset) error
 	if err := permitsEither(g, a, access.ArrayDeregister, access.GroupDeregister); err != nil {
 		return err
 	}
-	if a.part != "" {
+	switch {
+	case a.part != "":
 		return ErrNotFound
+	case a.home != "":
+		// Whoever gave it could register it again, with all that was written since.
+		return fmt.Errorf("%w: the data of %q lie in the storage of the namespace that gave it away, and would be that one's again; delete it, or give it back", ErrInvalid, a.Name)
 	}
 	return c.update(ctx, func(tx *sql.Tx) error {
 		if err := c.leave(ctx, tx, a); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"azulejo/internal/access"
+	"azulejo/internal/activity"
 	"azulejo/internal/db"
 )
 
@@ -32,7 +33,7 @@ var tagForm = regexp.MustCompile(`^[a-z-]{1,64}$`)
 const maxText = 1 << 20 // bytes of any one text of Info
 
 // Update applies a patch and returns the asset as it is then. The storage does
-// not move. Error classes: ErrInvalid, ErrExists, ErrNotFound.
+// not move, and a name that it had goes on to lead to it. Error classes: ErrInvalid, ErrExists, ErrNotFound.
 func (c *Catalog) Update(ctx context.Context, g access.Grant, a Asset, p Patch) (Asset, error) {
 	if err := permitsEither(g, a, access.ArrayDescribe, access.GroupDescribe); err != nil {
 		return Asset{}, err
@@ -56,6 +57,13 @@ func (c *Catalog) Update(ctx context.Context, g access.Grant, a Asset, p Patch) 
 		return Asset{}, err
 	}
 	err = c.update(ctx, func(tx *sql.Tx) error {
+		var before string
+		if err := tx.QueryRowContext(ctx, "SELECT name FROM assets WHERE id = ?", a.ID).Scan(&before); err != nil {
+			return errors.Join(ErrNotFound, err)
+		}
+		if p.Name == nil {
+			name = before // somebody else may have renamed it meanwhile
+		}
 		res, err := tx.ExecContext(ctx, `UPDATE assets SET name = ?, file_type = ?, file_properties = ?, description = ?, logo = ?, tags = ?,
 			license_id = ?, license_text = ?, credentials_name = ?, read_only = ? WHERE id = ? AND state = 'live'`, name, info.FileType,
 			properties, info.Description, info.Logo, tags, info.LicenseID, info.LicenseText, info.CredentialsName, info.ReadOnly, a.ID)
@@ -68,7 +76,13 @@ func (c *Catalog) Update(ctx context.Context, g access.Grant, a Asset, p Patch) 
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return ErrNotFound
 		}
-		return nil
+		if name == before {
+			return nil
+		}
+		if err := c.renamed(ctx, tx, a.ID, a.NamespaceID, before); err != nil {
+			return err
+		}
+		return c.note(ctx, tx, g, activity.AssetRenamed, a.ID+" "+a.Namespace+"/"+before+" to "+name)
 	})
 	if err != nil {
 		return Asset{}, err

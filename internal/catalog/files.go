@@ -108,14 +108,14 @@ func (c *Catalog) Files(ctx context.Context, namespaceID, key string) ([]File, e
 	for _, a := range assets {
 		f := c.Directory(a.Asset)
 		f.path = filepath.Join(a.path, key[len(a.key):])
-		if f.Asset, err = c.around(ctx, namespaceID, f.path); err != nil {
+		if f.Asset, err = c.around(ctx, f.path); err != nil {
 			return nil, err
 		}
 		list = append(list, f)
 	}
 	f := c.OwnFiles(namespaceID)
 	f.path = filepath.Join(f.path, key)
-	f.Asset, err = c.around(ctx, namespaceID, f.path)
+	f.Asset, err = c.around(ctx, f.path)
 	return append(list, f), err
 }
 
@@ -131,7 +131,7 @@ func (c *Catalog) directoryFile(ctx context.Context, namespaceID, path string) (
 	if f.root, err = c.ownedRoot(ctx, namespaceID, resolved); err != nil {
 		return f, err
 	}
-	f.Asset, err = c.around(ctx, namespaceID, resolved)
+	f.Asset, err = c.around(ctx, resolved)
 	return f, err
 }
 
@@ -194,15 +194,16 @@ func prefixes(key string) []string {
 	return append(list, key)
 }
 
-// around returns the innermost asset of the namespace at or around a path, the zero Asset if there is none.
-func (c *Catalog) around(ctx context.Context, namespaceID, path string) (Asset, error) {
+// around returns the innermost asset at or around a path, the zero Asset if there is none. It is the namespace's that owns
+// the place, or was.
+func (c *Catalog) around(ctx context.Context, path string) (Asset, error) {
 	root, rel := c.relative(path)
-	args := []any{namespaceID, root}
+	args := []any{root}
 	up := prefixes(rel)
 	for _, p := range up {
 		args = append(args, p)
 	}
-	list, err := c.query(ctx, " WHERE a.namespace_id = ? AND a.state = 'live' AND a.root = ? AND a.path IN (?"+strings.Repeat(", ?", len(up)-1)+
+	list, err := c.query(ctx, " WHERE a.state = 'live' AND a.root = ? AND a.path IN (?"+strings.Repeat(", ?", len(up)-1)+
 		") ORDER BY a.path DESC LIMIT 1", args...)
 	if err != nil || len(list) == 0 {
 		return Asset{}, err
@@ -224,18 +225,18 @@ func (c *Catalog) Named(ctx context.Context, namespaceID, prefix string) ([]Asse
 
 // Inside returns the assets that are stored within another asset's directory, by their path below it.
 func (c *Catalog) Inside(ctx context.Context, a Asset) (map[string]Asset, error) {
-	return c.below(ctx, a.NamespaceID, a.path)
+	return c.below(ctx, a.path)
 }
 
 // Below returns the assets that are stored below a directory of files, by their path below it.
 func (c *Catalog) Below(ctx context.Context, f File) (map[string]Asset, error) {
-	return c.below(ctx, f.namespaceID, f.path)
+	return c.below(ctx, f.path)
 }
 
-func (c *Catalog) below(ctx context.Context, namespaceID, path string) (map[string]Asset, error) {
+func (c *Catalog) below(ctx context.Context, path string) (map[string]Asset, error) {
 	root, rel := c.relative(path)
-	list, err := c.query(ctx, " WHERE a.namespace_id = ? AND a.state = 'live' AND a.root = ? AND a.path > ? AND a.path < ?",
-		namespaceID, root, rel+"/", rel+"0") // '0' follows '/'
+	list, err := c.query(ctx, " WHERE a.state = 'live' AND a.root = ? AND a.path > ? AND a.path < ?",
+		root, rel+"/", rel+"0") // '0' follows '/'
 	if err != nil {
 		return nil, err
 	}
@@ -289,7 +290,11 @@ func (c *Catalog) LocateFile(ctx context.Context, g access.Grant, f File) (FileP
 	if f.Asset.ID != "" {
 		at.Asset = Location{f.Asset.path}
 	}
-	return at, c.own(ctx, f.namespaceID, f.path)
+	owner := f.namespaceID
+	if f.Asset.home != "" {
+		owner = f.Asset.home
+	}
+	return at, c.own(ctx, owner, f.path)
 }
 
 // Parent returns the place of the directory around a file's, and false at the top of what keys of its form can name or of

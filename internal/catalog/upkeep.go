@@ -157,7 +157,7 @@ func (c *Catalog) Found(ctx context.Context, namespaceID, path string, n NewAsse
 		if err != nil {
 			return fmt.Errorf("new asset: %w", err)
 		}
-		return nil
+		return takeName(ctx, tx, id)
 	})
 	if err != nil {
 		return Row{}, err

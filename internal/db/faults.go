@@ -40,6 +40,8 @@ var references = []Dangling{
 	{Table: "shares", Column: "namespace_id", Parent: "namespaces", key: "id"},
 	{Table: "group_members", Column: "group_id", Parent: "assets", key: "id"},
 	{Table: "group_members", Column: "asset_id", Parent: "assets", key: "id"},
+	{Table: "old_names", Column: "asset_id", Parent: "assets", key: "id"},
+	{Table: "old_names", Column: "namespace_id", Parent: "namespaces", key: "id"},
 	{Table: "favorites", Column: "asset_id", Parent: "assets", key: "id"},
 	{Table: "favorites", Column: "user_id", Parent: "users", key: "id"},
 	{Table: "invitations", Column: "asset_id", Parent: "assets", key: "id"},

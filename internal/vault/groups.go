@@ -23,7 +23,7 @@ type Group struct {
 
 // OpenGroup opens a group for what the grant's action allows.
 func (v *Vault) OpenGroup(ctx context.Context, g access.Grant, a catalog.Asset, at group.Interval) (*Group, error) {
-	if err := permit(g, a, access.GroupRead, access.GroupWrite, access.GroupFind, access.GroupDelete, access.GroupDeregister); err != nil {
+	if err := permit(g, a, access.GroupRead, access.GroupWrite, access.GroupFind, access.GroupDelete, access.GroupDeregister, access.GroupTransfer); err != nil {
 		return nil, err
 	}
 	where, err := v.catalog.Locate(ctx, g, a)

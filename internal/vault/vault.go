@@ -163,6 +163,24 @@ func (v *Vault) DeleteArray(ctx context.Context, g access.Grant, a catalog.Asset
 	})
 }
 
+// Transfer is catalog.Catalog.Transfer; the keys of what is encrypted go along.
+func (v *Vault) Transfer(ctx context.Context, list []catalog.Handover, to map[catalog.Kind]access.Grant, name string) error {
+	for i, h := range list {
+		sealed := h.Asset.SealedKey()
+		if len(sealed) == 0 {
+			continue
+		}
+		plain, err := v.unseal(h.Asset.NamespaceID, sealed)
+		if err != nil {
+			return err
+		}
+		if list[i].SealedKey, err = v.seal(to[h.Asset.Kind].Object().ID, plain); err != nil {
+			return err
+		}
+	}
+	return v.catalog.Transfer(ctx, list, to, name)
+}
+
 // CreateGroup makes a group and its catalogue entry; both or neither.
 func (v *Vault) CreateGroup(ctx context.Context, g access.Grant, n catalog.NewAsset) (catalog.Asset, error) {
 	n.Kind = catalog.Group

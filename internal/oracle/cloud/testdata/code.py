@@ -2,11 +2,13 @@
 import json
 import random
 import string
+import urllib.request
 
+import numpy
 import tiledb
 import tiledb.cloud
 from oracle import Scenario, main
-from tiledb.cloud import array, asset, client, rest_api, udf
+from tiledb.cloud import array, asset, client, groups, rest_api, udf
 from tiledb.cloud.taskgraphs import builder, registration, types
 
 
@@ -30,6 +32,8 @@ class Code(Scenario):
         yield "ours/versions and copies", self.versions
         yield "ours/graphs", self.graphs
         yield "ours/catalogue", self.catalogue
+        yield "ours/old names", self.renamed
+        yield "ours/another namespace", self.transferred
         yield "ours/stats", self.stats
 
     def refused(self, status, call, *args, **kwargs):
@@ -117,6 +121,45 @@ class Code(Scenario):
         assert [f.name for f in api.list_udf_favorites().udfs] == ["one"]
         asset.delete(f"tiledb://{self.ns}/one")
         self.refused(404, udf.info, self.ns, "one")
+
+    def renamed(self):
+        """Old names answer for libtiledb and tiledb-cloud until another asset takes them."""
+        uri = f"tiledb://{self.ns}/before"
+        tiledb.from_numpy(uri, numpy.arange(4)).close()
+        asset.update_info(uri, name="after")
+        for name in ("before", "after"):
+            with tiledb.open(f"tiledb://{self.ns}/{name}") as a:
+                assert a[:].tolist() == [0, 1, 2, 3], a[:]
+            assert array.info(f"tiledb://{self.ns}/{name}").name == "after"
+            assert tiledb.object_type(f"tiledb://{self.ns}/{name}") == "array"
+        with tiledb.open(uri, "w") as a:
+            a[:] = numpy.arange(4, 8)
+        tiledb.from_numpy(uri, numpy.arange(2)).close()
+        with tiledb.open(uri) as a, tiledb.open(f"tiledb://{self.ns}/after") as b:
+            assert (a[:].tolist(), b[:].tolist()) == ([0, 1], [4, 5, 6, 7])
+        groups.create("old_group", namespace=self.ns)
+        groups.update_info(f"tiledb://{self.ns}/old_group", name="new_group")
+        assert groups.info(f"tiledb://{self.ns}/old_group").name == "new_group"
+        with tiledb.Group(f"tiledb://{self.ns}/old_group", "w") as g:
+            g.add(f"tiledb://{self.ns}/after", name="member")
+        with tiledb.Group(f"tiledb://{self.ns}/new_group") as g:
+            assert [m.name for m in g] == ["member"]
+        log = array.array_activity(f"tiledb://{self.ns}/after")
+        assert [x.action for x in log].count("update") == 1, log
+
+    def transferred(self):
+        client.build(rest_api.OrganizationApi).create_organization(rest_api.Organization(name="lab"))
+        body = json.dumps({"namespace": "lab", "name": "given"}).encode()
+        request = urllib.request.Request(f"{self.site.conf['server']}/v1/arrays/{self.ns}/after/transfer", data=body, method="POST",
+                                         headers={"X-TILEDB-REST-API-KEY": self.site.conf["token"], "Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as reply:
+            assert json.load(reply)["tiledb_uri"] == "tiledb://lab/given"
+        for uri in ("tiledb://lab/given", f"tiledb://{self.ns}/after"):
+            with tiledb.open(uri) as a:
+                assert a[:].tolist() == [4, 5, 6, 7], a[:]
+            assert array.info(uri).namespace == "lab"
+        with tiledb.Group(f"tiledb://{self.ns}/new_group") as g:
+            assert [m.uri for m in g] == ["tiledb://lab/given"], list(g)
 
     def stats(self):
         stats = client.build(rest_api.StatsApi).get_tiledb_stats()

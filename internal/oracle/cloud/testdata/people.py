@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import re
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -58,12 +59,17 @@ class People(Scenario):
         tiledb.from_numpy("tiledb://ann/counts", numpy.arange(4), ctx=ctx)
         groups.create("study", namespace="ann")
         with open(PAGE, encoding="utf-8") as f:
-            blocks = re.findall(r"```python\n(.*?)```", f.read(), re.S)
-        assert len(blocks) == 5
+            text = f.read()
+        blocks = re.findall(r"```python\n(.*?)```", text, re.S)
+        assert len(blocks) == 6
         names = {}
         for block in blocks:
             if "login(" not in block:
                 exec(block, names)
+        (command,) = re.findall(r"^    (curl .*)$", text, re.M)
+        command = command.replace("http://127.0.0.1:8080", self.site.conf["server"]).replace("curl ", "curl --silent --show-error --fail ")
+        moved = subprocess.run(command, shell=True, check=True, capture_output=True, env={**os.environ, "TOKEN": self.tokens["ann"]})
+        assert json.loads(moved.stdout)["tiledb_uri"] == "tiledb://lab/counts-2024", moved.stdout
         assert [s.namespace for s in array.list_shared_with("tiledb://ann/counts")] == ["bob"]
         roles = {m.username: m.role for m in client.build(rest_api.OrganizationApi).get_organization("lab").users}
         assert roles == {"ann": "owner", "bob": "read_write"}, roles
@@ -74,8 +80,9 @@ class People(Scenario):
         with tiledb.open("tiledb://ann/counts", ctx=self.login("bob")) as counts:
             assert counts[:].tolist() == [0, 1, 2, 3]
         assert groups.info("tiledb://ann/study").allowed_actions == ["read"]
-        shared = client.build(rest_api.ArrayApi).arrays_browser_shared_get()
-        assert [a.tiledb_uri for a in shared.arrays] == ["tiledb://ann/counts"]
+        assert client.build(rest_api.ArrayApi).arrays_browser_shared_get().arrays is None  # it is his organization's
+        owned = client.build(rest_api.ArrayApi).arrays_browser_owned_get()
+        assert [a.tiledb_uri for a in owned.arrays] == ["tiledb://lab/counts-2024"]
         ctx = self.login("eve")
         for attempt in (lambda: tiledb.open("tiledb://ann/counts", ctx=ctx), lambda: array.info("tiledb://ann/counts"),
                         lambda: groups.info("tiledb://ann/study"), lambda: array.list_shared_with("tiledb://ann/counts")):
