@@ -29,6 +29,7 @@ import (
 	"azulejo/internal/demo"
 	"azulejo/internal/factor"
 	"azulejo/internal/invite"
+	"azulejo/internal/letters"
 	"azulejo/internal/repeat"
 	"azulejo/internal/s3face"
 	"azulejo/internal/spool"
@@ -130,6 +131,7 @@ type server struct {
 	store    *store
 	vault    *vault.Vault
 	uses     *activity.Uses
+	letters  *letters.Letters
 	web      *web.Server
 	// compacted counts what the upkeep does.
 	compacted *web.CompactMetrics
@@ -216,10 +218,17 @@ func (s *server) wire(ctx context.Context) error {
 		return err
 	}
 	factors := factor.New(s.store.db, time.Now, s.vault)
+	invites := invite.New(s.store.db, time.Now)
+	s.letters = s.store.letters(s.settings, invites)
+	if s.letters.Sends() {
+		if err := s.letters.Outbox().Resume(ctx); err != nil {
+			return err
+		}
+	}
 	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
-		Invites: invite.New(s.store.db, time.Now), Secrets: credential.New(s.store.db, time.Now, s.vault), Factors: factors,
+		Invites: invites, Letters: s.letters, Secrets: credential.New(s.store.db, time.Now, s.vault), Factors: factors,
 		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp), Endpoints: s.settings.AllowEndpoints}})
-	pages, err := console.New(s.store.accounts, s.store.tokens, assets)
+	pages, err := console.New(console.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Letters: s.letters})
 	if err != nil {
 		return err
 	}
@@ -235,7 +244,7 @@ func (s *server) wire(ctx context.Context) error {
 	table = append(table, docs...)
 	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Factors: factors, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
-		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: api.Classes(), ErrorPage: pages.ErrorPage,
+		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: append(api.Classes(), console.Classes()...), ErrorPage: pages.ErrorPage,
 		Done: operations.Done}
 	if s.store.db.Shared() {
 		options.Context = s.store.db.Once
@@ -311,6 +320,11 @@ func (s *server) listen(ctx context.Context) error {
 	housekeeping.Go(func() {
 		s.uses.Run(background, func(err error) { s.log.Error("activity", "error", err) })
 	})
+	if s.letters.Sends() {
+		housekeeping.Go(func() {
+			s.letters.Outbox().Run(background, func(err error) { s.log.Error("mail", "error", err) })
+		})
+	}
 	if s.store.db.Shared() {
 		turns := time.NewTicker(recoverEvery)
 		defer turns.Stop()

@@ -14,6 +14,9 @@ import (
 	"azulejo/internal/activity"
 	"azulejo/internal/config"
 	"azulejo/internal/db"
+	"azulejo/internal/invite"
+	"azulejo/internal/letters"
+	"azulejo/internal/mail"
 	"azulejo/internal/token"
 )
 
@@ -25,6 +28,7 @@ type dataFlag struct {
 // store is an open data directory as the command line uses it.
 type store struct {
 	db       *db.DB
+	settings config.Config
 	accounts *account.Accounts
 	tokens   *token.Tokens
 }
@@ -49,7 +53,16 @@ func (f dataFlag) open(ctx context.Context) (*store, error) {
 
 func newStore(d *db.DB, settings config.Config) *store {
 	lives := token.Lives{API: settings.TokenLife, Session: settings.SessionLife, Remember: settings.RememberLife, Max: settings.MaxTokenLife}
-	return &store{db: d, accounts: account.New(d, time.Now, settings.PasswordHashers), tokens: token.New(d, time.Now, lives)}
+	return &store{db: d, settings: settings, accounts: account.New(d, time.Now, settings.PasswordHashers), tokens: token.New(d, time.Now, lives)}
+}
+
+// letters returns the mails of a server with these settings.
+func (s *store) letters(settings config.Config, invites *invite.Invitations) *letters.Letters {
+	p := letters.Parts{DB: s.db, Now: time.Now, Accounts: s.accounts, Tokens: s.tokens, Invites: invites, URL: settings.PublicURL}
+	if m := settings.Mail; m.Server != "" {
+		p.Send = mail.Server{Address: m.Server, Security: mail.Security(m.Security), User: m.User, Password: m.Password, From: m.From}.Send
+	}
+	return letters.New(p)
 }
 
 // databaseSource is where the metadata database lies: a URL, or a file in the data directory.

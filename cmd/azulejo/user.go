@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
-	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/factor"
-	"azulejo/internal/token"
+	"azulejo/internal/invite"
+	"azulejo/internal/letters"
 )
 
 type userCommand struct {
@@ -21,7 +21,8 @@ type userCommand struct {
 	Disable  userDisable  `cmd:"" help:"Let a user in no longer, neither by password nor by token."`
 	Enable   userEnable   `cmd:"" help:"Let a disabled user in again."`
 	Codeless userCodeless `cmd:"" help:"Remove the second factor of a user who lost it."`
-	Reset    userReset    `cmd:"" help:"Make a token with which a user sets a new password, once, within a day."`
+	Reset    userReset    `cmd:"" help:"Make a link with which a user sets a new password, once, within an hour."`
+	Confirm  userConfirm  `cmd:"" help:"Make a link with which a user shows that a mail address is its own, for who has no mail server."`
 }
 
 // userNamed is a command on one user.
@@ -121,16 +122,34 @@ type userReset struct{ userNamed }
 // Run is called by the command line parser.
 func (c *userReset) Run(ctx context.Context) error {
 	return c.do(ctx, func(s *store, u account.User) error {
-		secret, made, err := s.tokens.Create(ctx, token.SubjectOf(u), token.NewToken{Kind: token.Session, Expires: time.Now().Add(24 * time.Hour),
-			SingleUse: access.ScopePasswordReset})
+		link, until, err := s.links().ResetLink(ctx, u, commandLine)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(os.Stderr, "azulejo: give this to %s only; until %s it sets a new password, once, by POST /v1/user/password_reset\n",
-			u.Name, made.ExpiresAt.Format(time.RFC3339))
-		fmt.Println(secret.Reveal())
+		fmt.Fprintf(os.Stderr, "azulejo: give this to %s only; until %s it opens a page of the server that sets a new password, once\n", u.Name, until.Format(time.RFC3339))
+		fmt.Println(link)
 		return nil
 	})
+}
+
+type userConfirm struct{ userNamed }
+
+// Run is called by the command line parser.
+func (c *userConfirm) Run(ctx context.Context) error {
+	return c.do(ctx, func(s *store, u account.User) error {
+		link, until, err := s.links().ConfirmLink(ctx, u, commandLine)
+		if err != nil {
+			return fmt.Errorf("user %s: %w", u.Name, err)
+		}
+		fmt.Fprintf(os.Stderr, "azulejo: send this to %s only; until %s it opens a page of the server that confirms the address, once\n", u.Email, until.Format(time.RFC3339))
+		fmt.Println(link)
+		return nil
+	})
+}
+
+// links makes links that are shown here and not mailed.
+func (s *store) links() *letters.Letters {
+	return s.letters(s.settings, invite.New(s.db, time.Now))
 }
 
 type userAdd struct {

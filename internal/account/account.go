@@ -88,7 +88,7 @@ func (a *Accounts) Create(ctx context.Context, n NewUser) (User, error) {
 	if err := CheckName(n.Name); err != nil {
 		return User{}, err
 	}
-	if err := checkPassword(n.Password); err != nil {
+	if err := CheckPassword(n.Password); err != nil {
 		return User{}, err
 	}
 	if err := checkMail(n.Email); err != nil {
@@ -205,7 +205,11 @@ func (a *Accounts) namespace(ctx context.Context, name string) (Namespace, error
 
 // List returns all users by name.
 func (a *Accounts) List(ctx context.Context) ([]User, error) {
-	rows, err := a.db.Read().QueryContext(ctx, "SELECT "+userColumns+" ORDER BY namespaces.name_key")
+	return a.list(ctx, "ORDER BY namespaces.name_key")
+}
+
+func (a *Accounts) list(ctx context.Context, which string, args ...any) ([]User, error) {
+	rows, err := a.db.Read().QueryContext(ctx, "SELECT "+userColumns+" "+which, args...)
 	if err != nil {
 		return nil, fmt.Errorf("users: %w", err)
 	}
@@ -227,7 +231,7 @@ func (a *Accounts) List(ctx context.Context) ([]User, error) {
 // SetPassword gives the user a new password. Error classes: ErrInvalid,
 // ErrNotFound.
 func (a *Accounts) SetPassword(ctx context.Context, userID, password string) error {
-	if err := checkPassword(password); err != nil {
+	if err := CheckPassword(password); err != nil {
 		return err
 	}
 	hash, err := a.hasher.hash(ctx, password)

@@ -74,9 +74,9 @@ func CheckName(name string) error {
 	return nil
 }
 
-// checkPassword asks only for length: rules about kinds of characters make
+// CheckPassword returns nil for a password that will do, else an error of class ErrInvalid. It asks only for length: rules about kinds of characters make
 // passwords worse.
-func checkPassword(p string) error {
+func CheckPassword(p string) error {
 	switch n := utf8.RuneCountInString(p); {
 	case n < minPassword:
 		return fmt.Errorf("%w: a password has at least %d characters", ErrInvalid, minPassword)

@@ -145,9 +145,18 @@ func checkProfile(u User, p Profile) error {
 	return nil
 }
 
-// ConfirmEmail records that the user showed that its mail address is its own. The error is of class ErrNotFound.
-func (a *Accounts) ConfirmEmail(ctx context.Context, userID string) error {
-	return a.change(ctx, "UPDATE users SET email_confirmed = ? WHERE id = ?", true, userID)
+// ConfirmEmail records that the user showed that its mail address is its own, if it still is that one. The error is of class
+// ErrNotFound.
+func (a *Accounts) ConfirmEmail(ctx context.Context, userID, address string) error {
+	return a.change(ctx, "UPDATE users SET email_confirmed = ? WHERE id = ? AND email = ?", true, userID, address)
+}
+
+// ByEmail returns the users who are let in and gave a mail address, whatever its case, at most limit, by name.
+func (a *Accounts) ByEmail(ctx context.Context, address string, limit int) ([]User, error) {
+	if address == "" {
+		return nil, nil
+	}
+	return a.list(ctx, "WHERE lower(email) = ? AND disabled_at IS NULL ORDER BY namespaces.name_key LIMIT ?", strings.ToLower(address), limit)
 }
 
 // Approve lets a user in who signed up and waits for it. The error is of class ErrNotFound if nobody of that UUID waits.

@@ -28,6 +28,11 @@ const (
 	// AssetRenamed and AssetTransferred tell the names before and after.
 	AssetRenamed     Event = "asset-renamed"
 	AssetTransferred Event = "asset-transferred"
+
+	MailSent       Event = "mail-sent"
+	MailDropped    Event = "mail-dropped"
+	PasswordSet    Event = "password-set"
+	EmailConfirmed Event = "email-confirmed"
 )
 
 // Origin says from where a request came.
@@ -58,6 +63,11 @@ func Record(ctx context.Context, tx *sql.Tx, e Entry) error {
 		return fmt.Errorf("audit: %w", err)
 	}
 	return nil
+}
+
+// Add appends an entry about what is done already.
+func Add(ctx context.Context, d *db.DB, e Entry) error {
+	return d.Update(ctx, func(tx *sql.Tx) error { return Record(ctx, tx, e) })
 }
 
 // Filter says which entries to find; empty fields do not narrow.

@@ -26,6 +26,8 @@ import (
 	"azulejo/internal/factor"
 	"azulejo/internal/gate"
 	"azulejo/internal/invite"
+	"azulejo/internal/letters"
+	"azulejo/internal/mail"
 	"azulejo/internal/pool"
 	"azulejo/internal/repeat"
 	"azulejo/internal/spool"
@@ -48,6 +50,7 @@ type API struct {
 	invites  *invite.Invitations
 	secrets  *credential.Credentials
 	factors  *factor.Factors
+	letters  *letters.Letters
 	vault    *vault.Vault
 	uses     *activity.Uses
 	key      []byte
@@ -76,6 +79,7 @@ type Parts struct {
 	Invites  *invite.Invitations
 	Secrets  *credential.Credentials
 	Factors  *factor.Factors
+	Letters  *letters.Letters
 	Vault    *vault.Vault
 	Uses     *activity.Uses
 	Key      []byte
@@ -89,7 +93,7 @@ type Parts struct {
 // New returns the operations over their parts.
 func New(p Parts) *API {
 	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool, repeats: p.Repeats,
-		invites: p.Invites, secrets: p.Secrets, factors: p.Factors}
+		invites: p.Invites, secrets: p.Secrets, factors: p.Factors, letters: p.Letters}
 }
 
 // Operations returns the table: every operation that is served.
@@ -117,6 +121,9 @@ func Classes() []web.Class {
 		{Err: credential.ErrNotFound, Status: http.StatusNotFound, Code: 4047},
 		{Err: credential.ErrExists, Status: http.StatusConflict, Code: 4094},
 		{Err: credential.ErrInvalid, Status: http.StatusBadRequest, Code: 4118},
+		{Err: letters.ErrNoServer, Status: http.StatusNotImplemented, Code: 5105},
+		{Err: letters.ErrAddress, Status: http.StatusBadRequest, Code: 4121},
+		{Err: mail.ErrFull, Status: http.StatusServiceUnavailable, Code: 5031},
 		{Err: invite.ErrNotFound, Status: http.StatusNotFound, Code: 4046},
 		{Err: invite.ErrOver, Status: http.StatusGone, Code: 4119},
 		{Err: invite.ErrMany, Status: http.StatusTooManyRequests, Code: 4292},

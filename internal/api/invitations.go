@@ -128,7 +128,11 @@ func (a *API) invite(w http.ResponseWriter, r *web.Request, to invite.Invitation
 	if len(list) == 0 {
 		return fmt.Errorf("%w: nobody was invited: %q are neither other users nor mail addresses, or need no invitation", account.ErrInvalid, failed)
 	}
-	if _, err := a.invites.Create(r.Context(), list); err != nil {
+	made, err := a.invites.Create(r.Context(), list)
+	if err != nil {
+		return err
+	}
+	if err := a.letters.Invited(r.Context(), made); err != nil {
 		return err
 	}
 	if len(failed) == 0 {

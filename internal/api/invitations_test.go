@@ -15,7 +15,7 @@ func (w *world) confirmed(name, address string) {
 	u, err := w.Accounts.ByName(w.t.Context(), name)
 	must(w.t, err)
 	must(w.t, w.Accounts.UpdateProfile(w.t.Context(), u.ID, account.ProfilePatch{Email: &address}))
-	must(w.t, w.Accounts.ConfirmEmail(w.t.Context(), u.ID))
+	must(w.t, w.Accounts.ConfirmEmail(w.t.Context(), u.ID, address))
 }
 
 // invitations lists what somebody sees.

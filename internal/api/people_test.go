@@ -11,6 +11,7 @@ import (
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/oracle/servertest"
 	"azulejo/internal/token"
 	"azulejo/vfs/file"
 )
@@ -269,7 +270,10 @@ func TestUsers(t *testing.T) {
 		t.Error(err)
 	}
 	w.send(w.Full, get, "/v1/user", "", 200, `"is_valid_email":false`)
-	w.send(once(access.ScopeConfirmEmail), post, "/v1/user/confirm_email", "", 204, "")
+	w.send(once(access.ScopeConfirmEmail), post, "/v1/user/confirm_email", "", 400, "no such mail address") // a token for no address
+	w.Deliver(t)
+	w.send(w.Full, patch, "/v1/users/ann", `{"email":"ann@example.net"}`, 204, "")
+	w.send("azj_s_"+servertest.Link(t, w.Deliver(t)[0], "/confirm/azj_s_"), post, "/v1/user/confirm_email", "", 204, "")
 	w.send(w.Full, get, "/v1/user", "", 200, `"is_valid_email":true`)
 	w.send(w.Full, del, "/v1/users/ann", "", 409, "assets")
 	w.send(w.Other, del, "/v1/users/bob", "", 204, "")

@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
-	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
 
@@ -25,6 +25,9 @@ func (a *API) userOps() []web.Operation {
 		{ID: "createUser", Method: http.MethodPost, Path: "/v1/user", Action: access.SignUp, Handle: a.createUser},
 		{ID: "resetUserPassword", Method: http.MethodPost, Path: "/v1/user/password_reset", Action: access.PasswordReset, Handle: a.resetPassword},
 		{ID: "confirmEmail", Method: http.MethodPost, Path: "/v1/user/confirm_email", Action: access.EmailConfirm, Handle: a.confirmEmail},
+		{ID: "mailPasswordReset", Method: http.MethodPost, Path: "/v1/user/password_reset/mail", Action: access.Public, Handle: a.mailReset},
+		{ID: "mailEmailConfirmation", Method: http.MethodPost, Path: "/v1/user/confirm_email/mail", Action: access.SelfWrite, Handle: a.mailConfirmation},
+		{ID: "makeUserLink", Method: http.MethodPost, Path: "/v1/admin/users/{user}/link", Action: access.UsersAdmin, Handle: a.userLink},
 		get,
 		onUser("updateUser", http.MethodPatch, access.SelfWrite, a.updateUser),
 		onUser("deleteUser", http.MethodDelete, access.SelfDelete, a.deleteUser),
@@ -182,6 +185,9 @@ func (a *API) createUser(w http.ResponseWriter, r *web.Request) error {
 		}
 		return err
 	}
+	if err := a.letters.NewAddress(r.Context(), u); err != nil {
+		return err
+	}
 	patch := b.patch()
 	patch.FullName, patch.Email = nil, nil
 	return noContent(w, a.accounts.UpdateProfile(r.Context(), u.ID, patch))
@@ -200,18 +206,43 @@ func (a *API) updateUser(w http.ResponseWriter, r *web.Request) error {
 			return err
 		}
 	}
-	if b.Password != nil && *b.Password != "" {
-		if _, err := access.Allowed(r.Subject, access.SelfDelete, r.Object); err != nil {
-			return err // as much as a new password can do
-		}
-		if err := a.accounts.SetPassword(r.Context(), r.Subject.UserID, *b.Password); err != nil {
-			return err
-		}
-	}
-	if err := a.accounts.UpdateProfile(r.Context(), r.Subject.UserID, b.patch()); err != nil {
+	if err := a.secureChanges(r, b); err != nil {
 		return err
 	}
 	return noContent(w, a.setPlaces(r.Context(), r.Subject.NamespaceID, b.placesPatch))
+}
+
+// secureChanges makes the changes of a caller's own account with which somebody could take it over: a new password, and a
+// new mail address, to which links for new passwords go.
+func (a *API) secureChanges(r *web.Request, b userBody) error {
+	before, err := a.accounts.ByID(r.Context(), r.Subject.UserID)
+	if err != nil {
+		return err
+	}
+	password, address := b.Password != nil && *b.Password != "", b.Email != nil && *b.Email != before.Email
+	if password || address {
+		if _, err := access.Allowed(r.Subject, access.SelfDelete, r.Object); err != nil {
+			return err // as much as either can do
+		}
+	}
+	if address {
+		if err := a.tokens.AskedForMail(r.Origin()); err != nil {
+			return err
+		}
+	}
+	if password {
+		if err := a.accounts.SetPassword(r.Context(), r.Subject.UserID, *b.Password); err != nil {
+			return err
+		}
+		if err := a.letters.PasswordChanged(r.Context(), r.Subject.UserID, r.Origin()); err != nil {
+			return err
+		}
+	}
+	if err := a.accounts.UpdateProfile(r.Context(), r.Subject.UserID, b.patch()); err != nil || !address {
+		return err
+	}
+	before.Email = *b.Email
+	return a.letters.NewAddress(r.Context(), before)
 }
 
 // mayCharge checks that the caller may run code at a namespace's cost.
@@ -246,28 +277,64 @@ func (a *API) resetPassword(w http.ResponseWriter, r *web.Request) error {
 	if err := r.DecodeJSON(&b); err != nil {
 		return err
 	}
-	if err := a.accounts.SetPassword(r.Context(), r.Subject.UserID, b.Password); err != nil {
-		return err
-	}
-	// Whoever knew the old password may have a session.
-	if err := a.tokens.RevokeSessions(r.Context(), r.Subject.UserID, "", r.Origin()); err != nil {
-		return err
-	}
-	return noContent(w, a.useUp(r))
+	return noContent(w, a.letters.Reset(r.Context(), r.Subject, b.Password, r.Origin()))
 }
 
+// confirmEmail records that the address a mailed link went to is the caller's, and ends the token.
 func (a *API) confirmEmail(w http.ResponseWriter, r *web.Request) error {
-	if err := a.accounts.ConfirmEmail(r.Context(), r.Subject.UserID); err != nil {
-		return err
-	}
-	return noContent(w, a.useUp(r))
+	return noContent(w, a.letters.Confirm(r.Context(), r.Subject, r.Origin()))
 }
 
-// useUp revokes the token that authenticates the request.
-func (a *API) useUp(r *web.Request) error {
-	err := a.tokens.Revoke(r.Context(), r.Subject, r.Subject.TokenID, r.Origin())
-	if errors.Is(err, token.ErrNotFound) {
-		return nil
+// mailReset sends links with which passwords are set to a mail address, if it is of any account: the answer is the same.
+func (a *API) mailReset(w http.ResponseWriter, r *web.Request) error {
+	var b struct {
+		Email string `json:"email"`
 	}
-	return err
+	if err := r.DecodeJSON(&b); err != nil {
+		return err
+	}
+	if err := a.letters.AskReset(r.Context(), b.Email, r.Origin()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// mailConfirmation sends the caller a link to confirm his mail address.
+func (a *API) mailConfirmation(w http.ResponseWriter, r *web.Request) error {
+	if err := a.letters.AskConfirm(r.Context(), r.Subject.UserID, r.Origin()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusAccepted)
+	return nil
+}
+
+// userLink makes a link for a user that the server's administrator passes on himself, for lack of a mail server.
+func (a *API) userLink(w http.ResponseWriter, r *web.Request) error {
+	var b struct {
+		For string `json:"for"`
+	}
+	if err := r.DecodeJSON(&b); err != nil {
+		return err
+	}
+	u, err := a.accounts.ByName(r.Context(), r.Param("user"))
+	if err != nil {
+		return err
+	}
+	var out struct {
+		URL       string    `json:"url"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	switch b.For {
+	case string(access.ScopePasswordReset):
+		out.URL, out.ExpiresAt, err = a.letters.ResetLink(r.Context(), u, r.Origin())
+	case string(access.ScopeConfirmEmail):
+		out.URL, out.ExpiresAt, err = a.letters.ConfirmLink(r.Context(), u, r.Origin())
+	default:
+		err = fmt.Errorf("%w: for is %s or %s", web.ErrBadRequest, access.ScopePasswordReset, access.ScopeConfirmEmail)
+	}
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, out)
 }

@@ -25,6 +25,9 @@ type Config struct {
 
 	AllowEndpoints []string // hosts in private networks that users may name as endpoints of object stores
 
+	PublicURL string // address under which people reach the server, for links in mails; without a slash at the end
+	Mail      Mail   // how mail is sent
+
 	AdminPassword string // password of the first user, ignored once that user exists
 	SignUp        string // who may make an account: invite, approval or open
 
@@ -51,6 +54,14 @@ type Config struct {
 
 	ShutdownGrace time.Duration // time that running requests get after SIGTERM
 	LogLevel      string        // debug, info, warn or error
+}
+
+// Mail is how the server sends mail.
+type Mail struct {
+	Server         string // host:port of an SMTP server, empty for no mail
+	Security       string // starttls, implicit or none
+	User, Password string // to log in there, empty for not
+	From           string // sender's address
 }
 
 // Compact is what the server does by itself to keep arrays and groups compact.
@@ -102,6 +113,18 @@ var settings = []Setting{
 		set: appendText(func(c *Config) *[]string { return &c.AllowPaths })},
 	{Key: "allow-endpoint", Repeat: true, Help: "host, or host:port, that users may name as endpoint of an object store though it is on this machine or in a private network",
 		set: appendText(func(c *Config) *[]string { return &c.AllowEndpoints })},
+	{Key: "public-url", Help: "address under which people reach the server, such as https://arrays.example.org; links in mails begin with it",
+		set: text(func(c *Config) *string { return &c.PublicURL })},
+	{Key: "mail-server", Help: "host:port of the SMTP server that takes mail; without one the administrator passes links on",
+		set: text(func(c *Config) *string { return &c.Mail.Server })},
+	{Key: "mail-security", Default: "starttls", Help: "protection of the connection to it: starttls, implicit (TLS from the first byte) or none",
+		set: text(func(c *Config) *string { return &c.Mail.Security })},
+	{Key: "mail-user", Help: "user name to log in there, which needs TLS unless the mail server is on this machine",
+		set: text(func(c *Config) *string { return &c.Mail.User })},
+	{Key: "mail-password", Secret: true, Help: "password of mail-user",
+		set: text(func(c *Config) *string { return &c.Mail.Password })},
+	{Key: "mail-from", Help: "sender's address, such as Azulejo <azulejo@example.org>",
+		set: text(func(c *Config) *string { return &c.Mail.From })},
 	{Key: "admin-password", Secret: true, Help: "password of the first user; ignored once that user exists",
 		set: text(func(c *Config) *string { return &c.AdminPassword })},
 	{Key: "sign-up", Default: "invite", Help: "who may make an account: invite (only the admin makes them), approval (anybody, and the admin lets them in) or open (anybody)",

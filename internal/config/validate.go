@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/mail"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,6 +28,7 @@ func (c Config) Validate() error {
 	wrong(c.Database == "" || strings.HasPrefix(c.Database, "postgres://") || strings.HasPrefix(c.Database, "postgresql://"),
 		"database: not a URL of the form postgres://user:password@host:port/database")
 	c.validateListen(wrong)
+	c.validateMail(wrong)
 	for _, p := range c.AllowPaths {
 		wrong(p != "", "allow-path: name a directory")
 		wrong(filepath.Clean(p) != "/", "allow-path: %q would allow the whole machine", p)
@@ -68,6 +72,24 @@ func (c Config) validateListen(wrong func(bool, string, ...any)) {
 	wrong(err != nil || c.TLS() || c.InsecureHTTP || c.loopback(c.Listen[:i]),
 		"listen: %s:%d can be reached by other machines and would carry secrets in the clear; "+
 			"give --tls-cert and --tls-key, or --insecure-http if something in front does TLS", c.Listen[:i], port)
+}
+
+// validateMail checks what mails need: who sends them, and where their links lead, which no request may say.
+func (c Config) validateMail(wrong func(bool, string, ...any)) {
+	u, err := url.Parse(c.PublicURL)
+	wrong(c.PublicURL == "" || err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil,
+		"public-url: %q is no address such as https://arrays.example.org", c.PublicURL)
+	wrong(!strings.HasSuffix(c.PublicURL, "/"), "public-url: %q ends in a slash", c.PublicURL)
+	wrong(slices.Contains([]string{"starttls", "implicit", "none"}, c.Mail.Security), "mail-security: %q is none of starttls, implicit, none", c.Mail.Security)
+	if c.Mail.Server == "" {
+		return
+	}
+	_, port, err := net.SplitHostPort(c.Mail.Server)
+	wrong(err == nil && port != "", "mail-server: %q is not of the form host:port", c.Mail.Server)
+	_, err = mail.ParseAddress(c.Mail.From)
+	wrong(err == nil, "mail-from: %q is no mail address; name the sender", c.Mail.From)
+	wrong(c.PublicURL != "", "public-url: name the address of the server for the links in mails")
+	wrong((c.Mail.User == "") == (c.Mail.Password == ""), "mail-user, mail-password: both or neither must be given")
 }
 
 // TLS reports whether the server speaks TLS itself.

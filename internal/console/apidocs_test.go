@@ -22,7 +22,7 @@ func TestDocumentation(t *testing.T) {
 		{ID: "page", Method: http.MethodGet, Path: "/v1/page", Action: access.Public, Page: true, Handle: done},
 		{ID: "healthz", Method: http.MethodGet, Path: "/healthz", Action: access.Public, Handle: done},
 	}
-	c, err := New(b.server.Accounts, b.server.Tokens, nil)
+	c, err := New(Parts{Accounts: b.Accounts, Tokens: b.Tokens, Letters: b.Letters})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
+	"azulejo/internal/letters"
 	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
@@ -26,11 +27,20 @@ import (
 //go:embed pages static
 var files embed.FS
 
+// Parts are what the pages show.
+type Parts struct {
+	Accounts *account.Accounts
+	Tokens   *token.Tokens
+	Catalog  *catalog.Catalog
+	Letters  *letters.Letters
+}
+
 // Console answers the pages. It is safe for concurrent use.
 type Console struct {
 	accounts *account.Accounts
 	tokens   *token.Tokens
 	catalog  *catalog.Catalog
+	letters  *letters.Letters
 	pages    map[string]*template.Template
 
 	// Login checks a name, a password and the code of a second factor, within the limit on wrong ones; to be set before the first request.
@@ -38,9 +48,9 @@ type Console struct {
 }
 
 // New returns the console. The error is a template that does not parse.
-func New(accounts *account.Accounts, tokens *token.Tokens, assets *catalog.Catalog) (*Console, error) {
-	c := &Console{accounts: accounts, tokens: tokens, catalog: assets, pages: map[string]*template.Template{}}
-	for _, name := range []string{"signin", "arrays", "tokens", "api", "error"} {
+func New(p Parts) (*Console, error) {
+	c := &Console{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, letters: p.Letters, pages: map[string]*template.Template{}}
+	for _, name := range []string{"signin", "arrays", "tokens", "api", "error", "reset", "password", "confirm", "said"} {
 		page, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("page %s: %w", name, err)
@@ -57,6 +67,12 @@ func (c *Console) Operations() []web.Operation {
 		{ID: "pageSignIn", Method: http.MethodGet, Path: "/signin", Action: access.Public, Page: true, Handle: c.signInForm},
 		{ID: "signIn", Method: http.MethodPost, Path: "/signin", Action: access.Public, Page: true, Handle: c.signIn},
 		{ID: "signOut", Method: http.MethodPost, Path: "/signout", Action: access.Public, Page: true, Handle: c.signOut},
+		{ID: "pageReset", Method: http.MethodGet, Path: "/reset", Action: access.Public, Page: true, Handle: c.resetForm},
+		{ID: "pageAskReset", Method: http.MethodPost, Path: "/reset", Action: access.Public, Page: true, Handle: c.askReset},
+		{ID: "pagePassword", Method: http.MethodGet, Path: "/reset/{token}", Action: access.Public, Page: true, Handle: c.passwordForm},
+		{ID: "pageSetPassword", Method: http.MethodPost, Path: "/reset/{token}", Action: access.Public, Page: true, Handle: c.setPassword},
+		{ID: "pageConfirm", Method: http.MethodGet, Path: "/confirm/{token}", Action: access.Public, Page: true, Handle: c.confirmForm},
+		{ID: "pageConfirmEmail", Method: http.MethodPost, Path: "/confirm/{token}", Action: access.Public, Page: true, Handle: c.confirm},
 		{ID: "pageTokens", Method: http.MethodGet, Path: "/settings/tokens", Action: access.TokensRead, Page: true, Handle: c.tokenList},
 		{ID: "pageCreateToken", Method: http.MethodPost, Path: "/settings/tokens", Action: access.TokenCreate, Page: true, Handle: c.createToken},
 		{ID: "pageRevokeToken", Method: http.MethodPost, Path: "/settings/tokens/revoke", Action: access.TokenRevoke, Page: true, Handle: c.revokeToken},
@@ -95,7 +111,7 @@ func (c *Console) render(r *web.Request, name string, f frame) ([]byte, error) {
 func (c *Console) ErrorPage(w io.Writer, r *web.Request, status int, message string) {
 	name, f := "error", frame{Title: http.StatusText(status), Error: message}
 	if status == http.StatusUnauthorized && r.Method == http.MethodGet {
-		name, f = "signin", frame{Title: "Sign in", Page: signInPage{Next: r.URL.EscapedPath()}}
+		name, f = "signin", frame{Title: "Sign in", Page: signInPage{Next: r.URL.EscapedPath(), Mail: c.letters.Sends()}}
 	}
 	body, err := c.render(r, name, f)
 	if err != nil {

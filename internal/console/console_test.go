@@ -1,27 +1,24 @@
 package console
 
 import (
-	"context"
+	"database/sql"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
-	"azulejo/internal/account"
-	"azulejo/internal/catalog"
-	"azulejo/internal/db"
-	"azulejo/internal/oracle/dbtest"
+	"azulejo/internal/oracle/servertest"
 	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
 
 // browser talks to a whole console over a temporary directory and keeps its cookie.
 type browser struct {
+	*servertest.Parts
 	t      *testing.T
 	server *web.Server
 	cookie *http.Cookie
@@ -30,27 +27,18 @@ type browser struct {
 
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
-	ctx, dir := context.Background(), t.TempDir()
-	d, err := db.Open(ctx, dbtest.Source(t, filepath.Join(dir, "azulejo.db")))
+	p := servertest.New(t)
+	servertest.Must(t, p.DB.Update(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.Exec("DELETE FROM tokens") // those that other tests use
+		return err
+	}))
+	c, err := New(Parts{Accounts: p.Accounts, Tokens: p.Tokens, Catalog: p.Catalog, Letters: p.Letters})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
-	accounts := account.New(d, time.Now, 2)
-	tokens := token.New(d, time.Now, token.Lives{API: time.Hour, Session: time.Hour})
-	assets, err := catalog.Open(d, time.Now, dir, nil, "ann")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := accounts.Create(ctx, account.NewUser{Name: "ann", Password: "a long password"}); err != nil {
-		t.Fatal(err)
-	}
-	c, err := New(accounts, tokens, assets)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := &browser{t: t, header: http.Header{"Sec-Fetch-Site": {"same-origin"}}}
-	b.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: tokens, Accounts: accounts, ErrorPage: c.ErrorPage}, c.Operations())
+	b := &browser{t: t, Parts: p, header: http.Header{"Sec-Fetch-Site": {"same-origin"}}}
+	b.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: p.Tokens, Accounts: p.Accounts, ErrorPage: c.ErrorPage,
+		Classes: Classes()}, c.Operations())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,12 @@ import (
 // signInPage is the sign-in form; Next is the page to go on to.
 type signInPage struct {
 	Username, Next string
+	// Mail tells that passwords can be reset by mail.
+	Mail bool
 }
 
 func (c *Console) signInForm(w http.ResponseWriter, r *web.Request) error {
-	return c.show(w, r, "signin", frame{Title: "Sign in", Page: signInPage{Next: r.URL.Query().Get("next")}})
+	return c.show(w, r, "signin", frame{Title: "Sign in", Page: signInPage{Next: r.URL.Query().Get("next"), Mail: c.letters.Sends()}})
 }
 
 // localPage returns next if it is a page of this server, else the first page: a form must not send anybody elsewhere.
@@ -36,7 +38,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *web.Request) error {
 		if errors.Is(err, token.ErrRateLimited) {
 			status = http.StatusTooManyRequests
 		}
-		body, renderErr := c.render(r, "signin", frame{Title: "Sign in", Error: err.Error(), Page: signInPage{Username: name, Next: next}})
+		body, renderErr := c.render(r, "signin", frame{Title: "Sign in", Error: err.Error(), Page: signInPage{Username: name, Next: next, Mail: c.letters.Sends()}})
 		if renderErr != nil {
 			return renderErr
 		}

@@ -59,7 +59,15 @@ func (t *Tokens) Create(ctx context.Context, by access.Subject, n NewToken) (Sec
 	secret := newSecret(n.Kind)
 	made := Token{ID: secret.digest().id(), UserID: by.UserID, Kind: n.Kind, Name: n.Name, Tail: secret.tail(), Scopes: scopes,
 		IssuedAt: now, ExpiresAt: expires}
+	if n.SingleUse != "" {
+		defer t.known.Forget()
+	}
 	err = t.db.Update(ctx, func(tx *sql.Tx) error {
+		if n.SingleUse != "" { // the newest link counts
+			if err := endSingleUse(ctx, tx, by.UserID, now, n.SingleUse); err != nil {
+				return err
+			}
+		}
 		if made.Name, err = freeName(ctx, tx, by.UserID, n.Name); err != nil {
 			return err
 		}
@@ -115,6 +123,10 @@ func (t *Tokens) chooseExpiry(now time.Time, n NewToken) (time.Time, error) {
 	switch {
 	case n.Remember && n.Kind == Session:
 		life = t.lives.Remember
+	case n.SingleUse != "" && !n.Expires.IsZero():
+		if life = n.Expires.Sub(now); life < time.Second {
+			return now, fmt.Errorf("%w: the expiration is in the past", ErrInvalid)
+		}
 	case !n.Expires.IsZero():
 		return t.checkExpiry(now, n.Expires.UTC().Truncate(time.Second))
 	case n.Kind == Session:
@@ -123,7 +135,7 @@ func (t *Tokens) chooseExpiry(now time.Time, n NewToken) (time.Time, error) {
 	if t.lives.Max > 0 && life > t.lives.Max {
 		life = t.lives.Max
 	}
-	return now.Add(life), nil
+	return now.Add(life).Truncate(time.Second), nil
 }
 
 func (t *Tokens) checkExpiry(now, at time.Time) (time.Time, error) {

@@ -272,7 +272,9 @@ func (c *client) look(t *testing.T, names map[string]asset) state {
 		}
 		got := asset{kind: a.kind, public: info.Public, outside: a.outside}
 		if a.kind == "group" {
-			var in struct{ Entries []struct{ Array struct{ Name string } } }
+			var in struct {
+				Entries []struct{ Array struct{ Name string } }
+			}
 			c.get(t, path+"/contents", &in)
 			var members []string
 			for _, e := range in.Entries {

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,8 @@ import (
 	"azulejo/internal/db"
 	"azulejo/internal/factor"
 	"azulejo/internal/invite"
+	"azulejo/internal/letters"
+	"azulejo/internal/mail"
 	"azulejo/internal/oracle/dbtest"
 	"azulejo/internal/repeat"
 	"azulejo/internal/spool"
@@ -34,10 +37,13 @@ type Parts struct {
 	Invites  *invite.Invitations
 	Secrets  *credential.Credentials
 	Factors  *factor.Factors
-	Vault    *vault.Vault
-	Uses     *activity.Uses
-	Spool    *spool.Dir
-	Repeats  *repeat.Writes
+	Letters  *letters.Letters
+	// Mails are those that Deliver has sent.
+	Mails   []mail.Message
+	Vault   *vault.Vault
+	Uses    *activity.Uses
+	Spool   *spool.Dir
+	Repeats *repeat.Writes
 	// Dir is the data directory, Allowed one that ann may use as well.
 	Dir, Allowed string
 	// Ann is a user, Full and Other are tokens of ann and of bob with every scope.
@@ -73,6 +79,11 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{CacheBytes: 1 << 20, QueryBytes: 64 << 20, TotalBytes: 256 << 20})
 	Must(t, p.Vault.UseOperatorKey(bytes.Repeat([]byte{1}, vault.OperatorKeyBytes)))
 	p.Factors = factor.New(d, time.Now, p.Vault)
+	p.Letters = letters.New(letters.Parts{DB: d, Now: time.Now, Accounts: p.Accounts, Tokens: p.Tokens, Invites: p.Invites, URL: "https://azulejo.example",
+		Send: func(_ context.Context, m mail.Message) error {
+			p.Mails = append(p.Mails, m)
+			return nil
+		}})
 	p.Secrets = credential.New(d, time.Now, p.Vault)
 	for _, name := range []string{"ann", "bob"} {
 		u, err := p.Accounts.Create(ctx, account.NewUser{Name: name, Password: "a long password"})
@@ -84,6 +95,27 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 		}
 	}
 	return p
+}
+
+// Deliver sends the mails that wait and returns those of this call.
+func (p *Parts) Deliver(t testing.TB) []mail.Message {
+	t.Helper()
+	before := len(p.Mails)
+	_, err := p.Letters.Outbox().Deliver(context.Background(), func(err error) { t.Error(err) })
+	Must(t, err)
+	return p.Mails[before:]
+}
+
+// Link returns the address in a mail that begins with the server's and a path.
+func Link(t testing.TB, m mail.Message, path string) string {
+	t.Helper()
+	for line := range strings.Lines(m.Text) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "https://azulejo.example"+path); ok {
+			return rest
+		}
+	}
+	t.Fatalf("no %s in the mail %q", path, m.Text)
+	return ""
 }
 
 // Must ends the test on an error.
