@@ -125,12 +125,8 @@ func useFilter(r *web.Request, page bool, assets ...string) (activity.UseFilter,
 	if !page {
 		return f, nil
 	}
-	n, err := r.Number("page", 1)
-	if err != nil {
-		return f, err
-	}
-	per, err := r.Number("per_page", 100)
-	f.Page, f.PerPage = int(min(max(n, 1), 1<<30)), int(min(max(per, 1), maxPerPage))
+	var err error
+	f.Page, f.PerPage, err = pageOf(r, 100)
 	return f, err
 }
 

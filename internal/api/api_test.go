@@ -176,6 +176,8 @@ func TestGroups(t *testing.T) {
 	w.want(w.Full, get, "/v1/groups/browser/owned", nil, 200, `"groups":[]`)
 	w.want(w.Full, get, "/v1/arrays/browser/shared", nil, 200, `"arrays":null`)
 	w.want(w.Full, get, "/v1/arrays/browser/owned?per_page=1", nil, 200, `"total_items":1`)
+	w.want(w.Full, get, "/v1/arrays/browser/owned?per_page=null", nil, 400, `per_page`)
+	w.want(w.Full, get, "/v1/groups/browser/shared?page=-1", nil, 400, `page`)
 }
 
 func TestTokens(t *testing.T) {

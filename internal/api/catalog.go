@@ -175,15 +175,9 @@ func (a *API) browseFilter(r *web.Request, kind catalog.Kind, l level) (f catalo
 		FileTypes: q["file_type"], ExcludeFileTypes: q["exclude_file_type"]}
 	order, way, _ := strings.Cut(q.Get("orderby"), " ")
 	f.OrderBy, f.Descending = order, strings.EqualFold(way, "desc")
-	page, err := r.Number("page", 1)
-	if err != nil {
+	if f.Page, f.PerPage, err = pageOf(r, defaultPerPage); err != nil {
 		return f, false, err
 	}
-	perPage, err := r.Number("per_page", defaultPerPage)
-	if err != nil {
-		return f, false, err
-	}
-	f.Page, f.PerPage = int(min(max(page, 1), 1<<30)), int(min(max(perPage, 1), maxPerPage))
 	for _, kind := range q["group_type"] {
 		if kind == "generic" {
 			kind = ""
@@ -235,13 +229,30 @@ func (a *API) filterNamespace(r *web.Request, name string) (id string, found boo
 func (a *API) browse(r *web.Request, kind catalog.Kind, l level) ([]catalog.Asset, pagination, error) {
 	var p pagination
 	f, ok, err := a.browseFilter(r, kind, l)
-	if err != nil || !ok {
-		p.fill(f.Page, f.PerPage, 0)
+	if err != nil {
 		return nil, p, err
 	}
-	list, total, err := a.catalog.List(r.Context(), f)
+	var list []catalog.Asset
+	var total int
+	if ok {
+		list, total, err = a.catalog.List(r.Context(), f)
+	}
 	p.fill(f.Page, f.PerPage, total)
 	return list, p, err
+}
+
+// pageOf returns which page of a list a request asks for, from 1, and how many things a page has, usual if it
+// does not say. Too large a number of things is the largest there is.
+func pageOf(r *web.Request, usual uint64) (page, perPage int, err error) {
+	n, err := r.Number("page", 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	per, err := r.Number("per_page", usual)
+	if err != nil {
+		return 0, 0, err
+	}
+	return int(min(max(n, 1), 1<<30)), int(min(max(per, 1), maxPerPage)), nil
 }
 
 func (f *pagination) fill(page, perPage, total int) {

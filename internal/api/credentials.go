@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"azulejo/internal/access"
-	"azulejo/internal/catalog"
 	"azulejo/internal/credential"
 	"azulejo/internal/web"
 )
@@ -335,11 +334,7 @@ func builtIn() map[string]any {
 
 func (a *API) listCredentials(w http.ResponseWriter, r *web.Request) error {
 	k := credential.Kind{Provider: strings.ToUpper(r.Query().Get("provider")), Type: r.Query().Get("type")}
-	page, err := r.Number("page", 1)
-	if err != nil {
-		return err
-	}
-	perPage, err := r.Number("per_page", defaultPerPage)
+	page, perPage, err := pageOf(r, defaultPerPage)
 	if err != nil {
 		return err
 	}
@@ -354,14 +349,13 @@ func (a *API) listCredentials(w http.ResponseWriter, r *web.Request) error {
 	for _, c := range list {
 		all = append(all, toV2(c))
 	}
-	f := catalog.Filter{Page: int(min(max(page, 1), 1<<30)), PerPage: int(min(max(perPage, 1), maxPerPage))}
 	out := struct {
 		Credentials []map[string]any `json:"credentials"`
 		Pagination  pagination       `json:"pagination_metadata"`
 	}{}
-	out.Pagination.fill(f.Page, f.PerPage, len(all))
-	from := min((f.Page-1)*f.PerPage, len(all))
-	out.Credentials = all[from:min(from+f.PerPage, len(all))]
+	out.Pagination.fill(page, perPage, len(all))
+	from := min((page-1)*perPage, len(all))
+	out.Credentials = all[from:min(from+perPage, len(all))]
 	return web.JSON(w, r, http.StatusOK, out)
 }
 

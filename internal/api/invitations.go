@@ -256,18 +256,18 @@ func (a *API) invitationFilter(r *web.Request) (invite.Filter, error) {
 	default:
 		return f, fmt.Errorf("%w: status=%q is neither %s nor %s", web.ErrBadRequest, status, pending, accepted)
 	}
-	var numbers [4]uint64
-	for i, n := range []struct {
+	for _, at := range []struct {
 		name string
-		def  uint64
-	}{{"page", 1}, {"per_page", defaultPerPage}, {"start", 0}, {"end", 0}} {
-		if numbers[i], err = r.Number(n.name, n.def); err != nil {
+		to   *time.Time
+	}{{"start", &f.Start}, {"end", &f.End}} {
+		n, err := r.Number(at.name, 0)
+		if err != nil {
 			return f, err
 		}
+		*at.to = seconds(n)
 	}
-	f.Page, f.PerPage = int(min(max(numbers[0], 1), 1<<30)), int(min(max(numbers[1], 1), maxPerPage))
-	f.Start, f.End = seconds(numbers[2]), seconds(numbers[3])
-	return f, nil
+	f.Page, f.PerPage, err = pageOf(r, defaultPerPage)
+	return f, err
 }
 
 // seconds returns a time that was sent as seconds since 1970, the zero time for 0.

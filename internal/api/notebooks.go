@@ -126,24 +126,18 @@ func (a *API) endTimes(r *web.Request) ([]uint64, error) {
 
 // endTimestamps answers a page of the times of an array's versions, the newest first.
 func (a *API) endTimestamps(w http.ResponseWriter, r *web.Request) error {
-	var f catalog.Filter
-	page, err := r.Number("page", 1)
+	page, perPage, err := pageOf(r, defaultPerPage)
 	if err != nil {
 		return err
 	}
-	perPage, err := r.Number("per_page", defaultPerPage)
-	if err != nil {
-		return err
-	}
-	f.Page, f.PerPage = int(min(max(page, 1), 1<<30)), int(min(max(perPage, 1), maxPerPage))
 	times, err := a.endTimes(r)
 	if err != nil {
 		return err
 	}
 	out := endTimesPage{EndTimestamps: []uint64{}}
-	out.Pagination.fill(f.Page, f.PerPage, len(times))
-	from := min((f.Page-1)*f.PerPage, len(times))
-	out.EndTimestamps = append(out.EndTimestamps, times[from:min(from+f.PerPage, len(times))]...)
+	out.Pagination.fill(page, perPage, len(times))
+	from := min((page-1)*perPage, len(times))
+	out.EndTimestamps = append(out.EndTimestamps, times[from:min(from+perPage, len(times))]...)
 	return web.JSON(w, r, http.StatusOK, out)
 }
 
