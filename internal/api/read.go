@@ -32,6 +32,8 @@ type reading struct {
 	// more tells that the client takes further parts in the same answer; sent counts those it got.
 	more bool
 	sent int
+	// stream is the answer of several parts, nil for one.
+	stream *web.Stream
 	// broken tells that the connection failed.
 	broken bool
 	// next is where the last part that was sent ended, nil at the end.
@@ -117,8 +119,17 @@ func (p *reading) open() (err error) {
 	return err
 }
 
-// answer sends the parts of the answer.
+// answer sends the answer.
 func (p *reading) answer() error {
+	err := p.parts()
+	if err == nil && p.stream != nil {
+		err = p.stream.Close()
+	}
+	return err
+}
+
+// parts sends the parts of the answer.
+func (p *reading) parts() error {
 	for {
 		err := p.part()
 		switch {
@@ -183,8 +194,11 @@ func (p *reading) part() error {
 		if p.sent++; p.sent == 1 && (p.next == nil || !p.more) {
 			err = send(p.w, p.r, reply)
 		} else {
-			p.w.Header().Set("Content-Type", "application/capnp")
-			_, err = reply.WriteTo(p.w)
+			if p.stream == nil {
+				p.w.Header().Set("Content-Type", "application/capnp")
+				p.stream = web.NewStream(p.w, p.r)
+			}
+			err = p.stream.Send(reply)
 		}
 		p.broken = err != nil
 		return err

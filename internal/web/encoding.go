@@ -64,11 +64,11 @@ func Send(w http.ResponseWriter, r *Request, status int, body Body) error {
 	case c == nil:
 		return sendPlain(w, status, body)
 	case n > wholeUpTo:
-		s := &sampler{every: n / samples}
-		if _, err := body.WriteTo(s); err != nil {
-			return fmt.Errorf("reply: %w", err)
+		pays, err := c.paysFor(body)
+		if err != nil {
+			return err
 		}
-		if !c.pays(s.kept) {
+		if !pays {
 			return sendPlain(w, status, body)
 		}
 		h.Set("Content-Encoding", c.name)
@@ -84,6 +84,63 @@ func Send(w http.ResponseWriter, r *Request, status int, body Body) error {
 	}
 	h.Set("Content-Encoding", c.name)
 	return sendPlain(w, status, Bytes(short.Bytes()))
+}
+
+// Stream is a reply of several whole parts, of which the later ones are not known when the first is sent. It is compressed if the
+// client takes that and its first part becomes a fifth shorter. Its memory does not grow with the parts.
+type Stream struct {
+	w       http.ResponseWriter
+	r       *Request
+	begun   bool
+	coding  *coding
+	encoder encoder
+}
+
+// NewStream returns a reply without parts. The caller has set the Content-Type.
+func NewStream(w http.ResponseWriter, r *Request) *Stream { return &Stream{w: w, r: r} }
+
+// Send sends the next part, all that the client needs to decode it. After an error the stream is of no use any more.
+func (s *Stream) Send(part Body) error {
+	if !s.begun {
+		if err := s.begin(part); err != nil {
+			return err
+		}
+	}
+	if s.encoder == nil {
+		_, err := part.WriteTo(s.w)
+		return err
+	}
+	if _, err := part.WriteTo(s.encoder); err != nil {
+		return err
+	}
+	return s.encoder.Flush()
+}
+
+// begin decides by the first part.
+func (s *Stream) begin(part Body) error {
+	s.begun = true
+	h := s.w.Header()
+	h.Add("Vary", "Accept-Encoding")
+	if c := s.r.coding(part.Len()); c != nil {
+		pays, err := c.paysFor(part)
+		if err != nil {
+			return err
+		}
+		if pays {
+			h.Set("Content-Encoding", c.name)
+			s.coding, s.encoder = c, c.to(s.w)
+		}
+	}
+	s.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// Close ends a reply all of whose parts were sent.
+func (s *Stream) Close() error {
+	if s.encoder == nil {
+		return nil
+	}
+	return s.coding.end(s.encoder)
 }
 
 func sendPlain(w http.ResponseWriter, status int, body Body) error {
@@ -136,6 +193,7 @@ type coding struct {
 // encoder is what the encoders of all codings do.
 type encoder interface {
 	io.WriteCloser
+	Flush() error
 	Reset(io.Writer)
 }
 
@@ -194,24 +252,45 @@ func (all codings) choose(accept []string) *coding {
 
 // encode writes a body to w, compressed.
 func (c *coding) encode(w io.Writer, body Body) error {
-	z, ok := c.idle.Get().(encoder)
-	if ok {
-		z.Reset(w)
-	} else {
-		z = c.make(w)
-	}
+	z := c.to(w)
 	_, err := body.WriteTo(z)
-	if err = errors.Join(err, z.Close()); err == nil {
-		z.Reset(io.Discard)
-		c.idle.Put(z)
+	if err != nil {
+		return errors.Join(err, z.Close())
 	}
-	return err
+	return c.end(z)
 }
 
-// pays tells whether what a sample stands for should be compressed.
-func (c *coding) pays(sample []byte) bool {
+// to returns an encoder that writes to w.
+func (c *coding) to(w io.Writer) encoder {
+	z, ok := c.idle.Get().(encoder)
+	if !ok {
+		return c.make(w)
+	}
+	z.Reset(w)
+	return z
+}
+
+// end closes an encoder and keeps it for another reply.
+func (c *coding) end(z encoder) error {
+	if err := z.Close(); err != nil {
+		return err
+	}
+	z.Reset(io.Discard)
+	c.idle.Put(z)
+	return nil
+}
+
+// paysFor tells whether a body should be compressed: all of a short one is looked at, samples of a long one.
+func (c *coding) paysFor(body Body) (bool, error) {
+	s := &sampler{every: max(body.Len()/samples, sampleSize)}
+	if _, err := body.WriteTo(s); err != nil {
+		return false, fmt.Errorf("reply: %w", err)
+	}
 	var short bytes.Buffer
-	return c.encode(&short, Bytes(sample)) == nil && worth(int64(short.Len()), int64(len(sample)))
+	if err := c.encode(&short, Bytes(s.kept)); err != nil {
+		return false, fmt.Errorf("reply: %w", err)
+	}
+	return worth(int64(short.Len()), int64(len(s.kept))), nil
 }
 
 // compresses tells whether replies to a request may be compressed. A proxy on the same machine names itself and stands for

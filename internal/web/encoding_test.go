@@ -71,6 +71,100 @@ func TestRepliesAreCompressedAsTheClientWants(t *testing.T) {
 	}
 }
 
+// streams is an operation that answers parts.
+func streams(parts *[][]byte) Operation {
+	return Operation{ID: "streams", Method: "GET", Path: "/streams", Action: access.Public, Handle: func(rw http.ResponseWriter, r *Request) error {
+		s := NewStream(rw, r)
+		for _, part := range *parts {
+			if err := s.Send(Bytes(part)); err != nil {
+				return err
+			}
+		}
+		return s.Close()
+	}}
+}
+
+// A reply of several parts is compressed if the first of them shrinks, and what was sent can be decoded after every part.
+func TestRepliesOfSeveralParts(t *testing.T) {
+	var parts [][]byte
+	w := newWorld(t, streams(&parts))
+	noise := make([]byte, 3<<20)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range noise {
+		noise[i] = byte(rng.Uint32())
+	}
+	plain := bytes.Repeat([]byte("compressible "), 100000)
+	for _, c := range []struct {
+		parts [][]byte
+		pays  bool
+	}{
+		{[][]byte{plain, noise, plain[:7]}, true}, {[][]byte{plain[:compressFrom], plain}, true}, {[][]byte{plain[:compressFrom-1], plain}, false},
+		{[][]byte{noise, plain}, false}, {[][]byte{noise[:2000], plain}, false}, {nil, false},
+	} {
+		parts = c.parts
+		want := bytes.Join(parts, nil)
+		for accept, coding := range map[string]string{"deflate, gzip, zstd": "zstd", "gzip": "gzip", "deflate": "deflate", "": ""} {
+			if !c.pays {
+				coding = ""
+			}
+			for range 2 { // the second time with encoders that were used before
+				rec := w.do("GET", "/streams", header{"Accept-Encoding": accept})
+				if got := rec.Header().Get("Content-Encoding"); got != coding || rec.Code != http.StatusOK {
+					t.Errorf("%q: %d, coding %q, want %q", accept, rec.Code, got, coding)
+				}
+				if !bytes.Equal(unpack(t, coding, rec.Body), want) {
+					t.Errorf("%q: other bytes", accept)
+				}
+			}
+		}
+	}
+}
+
+// A part is with the client before the next one is made.
+func TestPartsAreSentAtOnce(t *testing.T) {
+	for _, c := range newCodings() {
+		var sent bytes.Buffer
+		r := &Request{Request: httptest.NewRequest("GET", "/", nil), codings: codings{c}}
+		r.Header.Set("Accept-Encoding", c.name)
+		rec := httptest.NewRecorder()
+		rec.Body = &sent
+		s := NewStream(rec, r)
+		part := bytes.Repeat([]byte("abcdefgh"), 1000)
+		for n := 1; n <= 3; n++ {
+			if err := s.Send(Bytes(part)); err != nil {
+				t.Fatal(err)
+			}
+			if got := begins(t, c.name, sent.Bytes(), n*len(part)); !bytes.Equal(got, bytes.Repeat(part, n)) {
+				t.Errorf("%s: %d bytes after %d parts", c.name, len(got), n)
+			}
+		}
+	}
+}
+
+// begins returns the first n bytes of what was compressed and is not at its end.
+func begins(t *testing.T, coding string, sent []byte, n int) []byte {
+	t.Helper()
+	var r io.Reader
+	var err error
+	switch coding {
+	case "gzip":
+		r, err = gzip.NewReader(bytes.NewReader(sent))
+	case "deflate":
+		r, err = zlib.NewReader(bytes.NewReader(sent))
+	default:
+		r, err = zstd.NewReader(bytes.NewReader(sent), zstd.WithDecoderConcurrency(1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, n)
+	got, err := io.ReadFull(r, b)
+	if err != nil {
+		t.Errorf("%s: %v", coding, err)
+	}
+	return b[:got]
+}
+
 func TestRepliesThatDoNotShrinkAreSentAsTheyAre(t *testing.T) {
 	var body []byte
 	w := newWorld(t, sends(&body))

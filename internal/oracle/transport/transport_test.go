@@ -51,3 +51,28 @@ func TestClientTakesCompressedReplies(t *testing.T) {
 		t.Errorf("codings of requests: %v", bodies)
 	}
 }
+
+// A reply that comes in parts because it passes the memory of a query is compressed part by part; the client joins them, and the server's
+// memory stays bounded.
+func TestClientTakesCompressedParts(t *testing.T) {
+	const limit = (64 + 16 + 128) * mib
+	s := launch.Start(t, launch.Options{Args: []string{"--compression", "all", "--total-memory", "64MiB", "--query-memory", "8MiB", "--cache-memory", "16MiB"}})
+	var mu sync.Mutex
+	coded := map[string]int{}
+	behind := through(t, s, func(res *http.Response) {
+		mu.Lock()
+		defer mu.Unlock()
+		if res.Request.URL.Query().Get("read_all") == "true" && res.ContentLength < 0 {
+			coded[res.Header.Get("Content-Encoding")]++
+		}
+	})
+	behind.Script(t, "../rest/testdata/reads.py", 4*time.Minute)
+	if len(coded) != 1 || coded["zstd"] < 4 {
+		t.Errorf("replies of several parts by coding: %v", coded)
+	}
+	peak, err := s.PeakMemory()
+	if err != nil || peak > limit {
+		t.Errorf("%d MiB in memory, the limit is %d (%v)", peak/mib, limit/mib, err)
+	}
+	t.Logf("replies of several parts by coding: %v; at most %d MiB in memory", coded, peak/mib)
+}
