@@ -381,6 +381,9 @@ func estimatePart(ctx context.Context, a *array.Array, q *Read) ([]Size, error) 
 		cells = saturatingAdd(cells, res.Cells)
 		for _, c := range res.Columns {
 			values[c.Name] += uint64(len(c.Data))
+			if q.Budget != nil {
+				q.Budget.Give(int64(len(c.Data) + len(c.Offsets) + len(c.Validity)))
+			}
 		}
 		if part.Resume = res.Next; res.Next == nil {
 			break

@@ -120,7 +120,8 @@ func Allowed(s Subject, a Action, o Object) (Grant, error) {
 	if !r.needs(o.Kind) {
 		return Grant{}, ErrNotFound
 	}
-	switch held := RightsOn(s, o); {
+	held := RightsOn(s, o)
+	switch {
 	case r.open:
 	case r.see != 0 && held&r.see == 0:
 		return Grant{}, ErrNotFound
@@ -129,7 +130,13 @@ func Allowed(s Subject, a Action, o Object) (Grant, error) {
 	case r.changes && o.ReadOnly:
 		return Grant{}, fmt.Errorf("%w: its owner marked it read-only", ErrDenied)
 	}
-	return Grant{valid: true, action: a, object: o, subject: s}, nil
+	g := Grant{valid: true, action: a, object: o, subject: s}
+	if o.Kind == Array && r.do != 0 {
+		if g.part = partOn(s, o, r.do); g.part != "" && !r.parts {
+			return Grant{}, fmt.Errorf("%w: only a part of the array is shared to you, and %s is about all of it; ask the owner for it", ErrDenied, a)
+		}
+	}
+	return g, nil
 }
 
 func joinScopes(list []Scope) string {

@@ -97,6 +97,21 @@ const PublicNamespace = "00000000-0000-4000-8000-000000000001"
 type Share struct {
 	NamespaceID string
 	Rights      Rights
+	// Part is the part of an array that is shared, in words of package part; empty for all of it. Such a share gives rights to
+	// read only.
+	Part string
+}
+
+// given returns the rights that the share gives a subject.
+func (s Share) given(to Subject) Rights {
+	r := s.Rights & shareable & to.rightsIn(s.NamespaceID)
+	if s.NamespaceID == PublicNamespace {
+		r = s.Rights & publicly
+	}
+	if s.Part != "" {
+		r &= publicly
+	}
+	return r
 }
 
 // RightsOn returns what the subject may do to the object, whatever its token's scopes: as its owner, as a member of the
@@ -122,13 +137,41 @@ func RightsOn(s Subject, o Object) Rights {
 	}
 	r := s.rightsIn(o.NamespaceID)
 	for _, share := range o.Shares {
-		if share.NamespaceID == PublicNamespace {
-			r |= share.Rights & publicly
-		} else {
-			r |= share.Rights & shareable & s.rightsIn(share.NamespaceID)
-		}
+		r |= share.given(s)
 	}
 	return r
+}
+
+// WholeRightsOn is RightsOn without what shares of parts give: what the subject may do to all of the object, and so pass on.
+func WholeRightsOn(s Subject, o Object) Rights {
+	o.Shares = slices.DeleteFunc(slices.Clone(o.Shares), func(x Share) bool { return x.Part != "" })
+	return RightsOn(s, o)
+}
+
+// partOn returns the part of an array on which the subject has one of the rights needed, empty for all of it. The union of two
+// parts is none that can be said: of several a share to the subject comes first, then those to its organizations, then one to
+// everybody, and of two organizations that with the lower UUID (decision 141).
+func partOn(s Subject, o Object, need Rights) (part string) {
+	if WholeRightsOn(s, o)&need != 0 {
+		return ""
+	}
+	best := [2]string{}
+	for _, share := range o.Shares {
+		if share.Part == "" || share.given(s)&need == 0 {
+			continue
+		}
+		rank := [2]string{"2", share.NamespaceID}
+		switch share.NamespaceID {
+		case s.NamespaceID:
+			rank[0] = "1"
+		case PublicNamespace:
+			rank[0] = "3"
+		}
+		if part == "" || rank[0] < best[0] || rank[0] == best[0] && rank[1] < best[1] {
+			part, best = share.Part, rank
+		}
+	}
+	return part
 }
 
 // rightsIn returns what the subject may do in a namespace.
@@ -159,6 +202,9 @@ func (set Rights) Shared() Rights {
 	}
 	return set
 }
+
+// PartRights are the rights that can be given on a part of an array.
+func PartRights() Rights { return publicly }
 
 // Public reports whether everybody may be given the rights.
 func (set Rights) Public() bool { return set&^publicly == 0 }

@@ -44,7 +44,7 @@ func model(s Subject, o Object, right Rights) bool {
 		return true
 	}
 	for _, share := range o.Shares {
-		given := share.Rights&right != 0
+		given := share.Rights&right != 0 && (share.Part == "" || right == CanRead || right == CanReadInfo || right == CanReadSchema)
 		switch {
 		case !given:
 		case share.NamespaceID == PublicNamespace:
@@ -60,6 +60,50 @@ func model(s Subject, o Object, right Rights) bool {
 	return false
 }
 
+// whole reports whether somebody gives one of the rights on all of an object.
+func whole(s Subject, o Object, rights Rights) bool {
+	var shares []Share
+	for _, x := range o.Shares {
+		if x.Part == "" {
+			shares = append(shares, x)
+		}
+	}
+	o.Shares = shares
+	for right := CanRead; right <= beAdmin; right <<= 1 {
+		if rights&right != 0 && model(s, o, right) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestPartOfSeveral fixes which part counts of several that are shared.
+func TestPartOfSeveral(t *testing.T) {
+	s := Subject{Kind: APIToken, UserID: "u", NamespaceID: "n1", Scopes: Scopes{ScopeAll}, Memberships: []Membership{{NamespaceID: "o1", Role: RoleReadOnly}, {NamespaceID: "o2", Role: RoleOwner}}}
+	all := []Share{{PublicNamespace, CanRead, "everybody's"}, {"o2", CanRead, "second's"}, {"o1", CanRead, "first's"}, {"n1", CanRead, "own"}, {"n2", CanRead, "another's"}}
+	for _, tc := range []struct {
+		shares []Share
+		part   string
+	}{
+		{all, "own"}, {all[:3], "first's"}, {all[:2], "second's"}, {all[:1], "everybody's"},
+		{append([]Share{{"o1", CanRead, ""}}, all...), ""},
+		{append([]Share{{PublicNamespace, CanRead, ""}}, all...), ""},
+		{append([]Share{{"n1", CanWrite.Shared(), ""}}, all...), "own"}, // writing gives no reading
+		{append([]Share{{"n2", CanRead, ""}}, all...), "own"},           // not the subject's
+	} {
+		for range 2 {
+			g, err := Allowed(s, ArrayRead, Object{Kind: Array, ID: "a", NamespaceID: "owner", Shares: tc.shares})
+			if err != nil || g.Part() != tc.part || g.Everything() != (tc.part == "") {
+				t.Errorf("%v: part %q, %v; want %q", tc.shares, g.Part(), err, tc.part)
+			}
+			slices.Reverse(tc.shares)
+		}
+	}
+	if _, err := Allowed(s, ArrayRead, Object{Kind: Array, ID: "a", NamespaceID: "owner", Shares: all[4:]}); err == nil {
+		t.Error("a share to another is the subject's")
+	}
+}
+
 // TestRightsAgainstModel compares the rules with the model on random people, organizations and shares.
 func TestRightsAgainstModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -73,7 +117,7 @@ func TestRightsAgainstModel(t *testing.T) {
 		}
 		o := Object{Kind: []ObjectKind{Namespace, Array, Group}[rng.IntN(3)], ID: "a", NamespaceID: spaces[rng.IntN(len(spaces))]}
 		for range rng.IntN(4) {
-			o.Shares = append(o.Shares, Share{spaces[rng.IntN(len(spaces))], Rights(rng.Uint32()) & (beAdmin<<1 - 1)})
+			o.Shares = append(o.Shares, Share{spaces[rng.IntN(len(spaces))], Rights(rng.Uint32()) & (beAdmin<<1 - 1), []string{"", "", "p", "q"}[rng.IntN(4)]})
 		}
 		got := RightsOn(s, o)
 		for right := CanRead; right <= beAdmin; right <<= 1 {
@@ -83,9 +127,13 @@ func TestRightsAgainstModel(t *testing.T) {
 		}
 		for _, a := range Actions() {
 			r := rules[a]
-			_, err := Allowed(s, a, o)
+			g, err := Allowed(s, a, o)
+			if err == nil && g.Everything() == (o.Kind == Array && r.do != 0 && !whole(s, o, r.do)) {
+				t.Fatalf("%s of %+v on %+v covers part %q", a, s, o, g.Part())
+			}
 			want := r.needs(o.Kind) && (r.open || (r.see == 0 || got&r.see != 0) && (r.do == 0 || got&r.do != 0)) &&
-				!slices.Contains(r.scopes, ScopePasswordReset) && !slices.Contains(r.scopes, ScopeConfirmEmail)
+				!slices.Contains(r.scopes, ScopePasswordReset) && !slices.Contains(r.scopes, ScopeConfirmEmail) &&
+				(o.Kind != Array || r.do == 0 || r.parts || whole(s, o, r.do))
 			if (err == nil) != want {
 				t.Fatalf("%s of %+v on %+v: %v", a, s, o, err)
 			}
@@ -128,11 +176,12 @@ type somebody struct {
 
 func somebodies() []somebody {
 	stranger := Subject{Kind: APIToken, UserID: "u1", NamespaceID: "n1", Scopes: Scopes{ScopeAll}}
-	list := []somebody{{"stranger", stranger, nil}, {"public", stranger, []Share{{PublicNamespace, anyRight}}}}
+	list := []somebody{{"stranger", stranger, nil}, {"public", stranger, []Share{{PublicNamespace, anyRight, ""}}}}
 	for _, right := range []string{"read", "write", "edit", "read_array_logs"} {
 		set, _ := ParseRights(Array, []string{right})
-		list = append(list, somebody{"shared " + right, stranger, []Share{{"n1", set.Shared()}}})
+		list = append(list, somebody{"shared " + right, stranger, []Share{{"n1", set.Shared(), ""}}})
 	}
+	list = append(list, somebody{partTitle, stranger, []Share{{"n1", publicly, "{}"}}})
 	for _, role := range slices.Backward(Roles()) {
 		member := stranger
 		member.Memberships = []Membership{{NamespaceID: "owner", Role: role}}
@@ -143,12 +192,15 @@ func somebodies() []somebody {
 	return append(list, somebody{"own", owner, nil})
 }
 
+// partTitle is the column of who has a share of a part of an array.
+const partTitle = "shared a part"
+
 const permissionsHead = `# Who may do what
 
 Made from the rules by a test (` + "`go test ./internal/access -update`" + `); do not edit.
 
 Each row is a kind of call, each column somebody who is logged in, as he stands to the thing the call is about: a stranger; anyone, for a thing shared
-to *public*; somebody to whom it is shared with one right; a member of the organization that owns it, by role; its owner. **yes** is allowed, **403** refused
+to *public*; somebody to whom it is shared with one right; somebody to whom a part of an array is shared (a policy, ` + "`docs/people.md`" + `), – where the call is not about arrays; a member of the organization that owns it, by role; its owner. **yes** is allowed, **403** refused
 openly, **404** as if there were no such thing. Rights add up: of all that a person gets by ownership, roles, shares to himself, to his organizations (there as far as
 his role goes) and to everybody, nothing takes anything away. The third gate is the token's scope, in the second column: without it the call is refused before anything is looked up.
 
@@ -170,8 +222,14 @@ func TestPermissionsDocument(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "| `%s` | `%s` |", a, joinScopes(r.scopes))
 		for _, p := range people {
-			_, err := Allowed(p.subject, a, Object{Kind: r.on[0], ID: "a", NamespaceID: "owner", Shares: p.shares})
+			kind := r.on[0]
+			if p.title == partTitle {
+				kind = Array
+			}
+			_, err := Allowed(p.subject, a, Object{Kind: kind, ID: "a", NamespaceID: "owner", Shares: p.shares})
 			switch {
+			case !slices.Contains(r.on, kind):
+				b.WriteString(" – |")
 			case err == nil:
 				b.WriteString(" yes |")
 			case strings.Contains(err.Error(), ErrNotFound.Error()):

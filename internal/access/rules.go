@@ -91,6 +91,7 @@ type rule struct {
 	open     bool         // no identity needed
 	anyToken bool         // any valid credential will do
 	changes  bool         // changes the content of the asset
+	parts    bool         // may be done by who may see only a part of an array
 }
 
 var (
@@ -125,18 +126,18 @@ var rules = [actions]rule{
 
 	CatalogRead:     {name: "arrays:list", scopes: []Scope{ScopeArrayRead}, on: onSelf, see: beSelf, do: beSelf},
 	NamespaceRead:   {name: "namespace:list", scopes: []Scope{ScopeArrayRead}, on: inSpace, see: 0, do: 0},
-	ArrayFind:       {name: "array:find", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: anyRight},
+	ArrayFind:       {name: "array:find", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: anyRight, parts: true},
 	ArrayCreate:     {name: "array:create", scopes: []Scope{ScopeArrayWrite}, on: inSpace, see: anyRight, do: CanCreate},
 	ArrayRegister:   {name: "array:register", scopes: []Scope{ScopeArrayWrite}, on: inSpace, see: anyRight, do: CanCreate},
-	ArrayRead:       {name: "array:read", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanRead},
+	ArrayRead:       {name: "array:read", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanRead, parts: true},
 	ArrayWrite:      {name: "array:write", scopes: []Scope{ScopeArrayWrite}, on: asArray, see: anyRight, do: CanWrite, changes: true},
 	ArrayDescribe:   {name: "array:describe", scopes: []Scope{ScopeArrayWrite}, on: asArray, see: anyRight, do: CanWrite | CanEdit},
 	ArrayDelete:     {name: "array:delete", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanDelete, changes: true},
 	ArrayDeregister: {name: "array:deregister", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanDelete},
 	ArrayShare:      {name: "array:share", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanEdit},
 
-	ArrayInfo:   {name: "array:info", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadInfo},
-	ArraySchema: {name: "array:schema", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadSchema},
+	ArrayInfo:   {name: "array:info", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadInfo, parts: true},
+	ArraySchema: {name: "array:schema", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadSchema, parts: true},
 	ArrayLogs:   {name: "array:logs", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanReadLogs},
 	ArrayShares: {name: "array:shares", scopes: []Scope{ScopeArrayRead}, on: asArray, see: anyRight, do: CanEdit},
 	GroupShares: {name: "group:shares", scopes: []Scope{ScopeGroupRead}, on: asGroup, see: anyRight, do: anyRight},
@@ -174,8 +175,8 @@ var rules = [actions]rule{
 
 	SignUp:           {name: "user:sign-up", open: true},
 	FavoritesRead:    {name: "favorites:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
-	FavoriteRead:     {name: "favorites:read", scopes: []Scope{ScopeUserRead}, on: inAssets, see: anyRight, do: anyRight},
-	FavoriteWrite:    {name: "favorites:write", scopes: []Scope{ScopeUserWrite}, on: inAssets, see: anyRight, do: anyRight},
+	FavoriteRead:     {name: "favorites:read", scopes: []Scope{ScopeUserRead}, on: inAssets, see: anyRight, do: anyRight, parts: true},
+	FavoriteWrite:    {name: "favorites:write", scopes: []Scope{ScopeUserWrite}, on: inAssets, see: anyRight, do: anyRight, parts: true},
 	InvitationsRead:  {name: "invitations:list", scopes: []Scope{ScopeUserRead}, on: onSelf, see: beSelf, do: beSelf},
 	InvitationAnswer: {name: "invitations:answer", scopes: []Scope{ScopeUserWrite}, on: onSelf, see: beSelf, do: beSelf},
 	CredentialsRead:  {name: "credentials:list", scopes: []Scope{ScopeUserRead}, on: inSpace, see: beMember, do: beMember},
@@ -236,3 +237,6 @@ func Actions() []Action {
 	}
 	return list
 }
+
+// Parts reports whether the action can be done by who may see only a part of an array; what does it applies the part.
+func (a Action) Parts() bool { return a.Valid() && rules[a].parts }

@@ -33,6 +33,8 @@ const (
 	MailDropped    Event = "mail-dropped"
 	PasswordSet    Event = "password-set"
 	EmailConfirmed Event = "email-confirmed"
+	// Shared says that somebody shared an asset, or shares it no longer.
+	Shared Event = "asset-shared"
 )
 
 // Origin says from where a request came.

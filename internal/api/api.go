@@ -28,6 +28,7 @@ import (
 	"azulejo/internal/invite"
 	"azulejo/internal/letters"
 	"azulejo/internal/mail"
+	"azulejo/internal/part"
 	"azulejo/internal/pool"
 	"azulejo/internal/repeat"
 	"azulejo/internal/spool"
@@ -118,6 +119,10 @@ func Classes() []web.Class {
 		{Err: vault.ErrNotFile, Status: http.StatusBadRequest, Code: 4116},
 		{Err: vault.ErrTooLong, Status: http.StatusBadRequest, Code: 4117},
 		{Err: errMediaType, Status: http.StatusUnsupportedMediaType, Code: 4151},
+		{Err: part.ErrInvalid, Status: http.StatusBadRequest, Code: 4120},
+		{Err: query.ErrRestricted, Status: http.StatusForbidden, Code: 4031, Message: func(error) string {
+			return "the part of the array that is shared to you is not there at this time; ask the owner to share it anew"
+		}},
 		{Err: credential.ErrNotFound, Status: http.StatusNotFound, Code: 4047},
 		{Err: credential.ErrExists, Status: http.StatusConflict, Code: 4094},
 		{Err: credential.ErrInvalid, Status: http.StatusBadRequest, Code: 4118},

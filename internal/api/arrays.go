@@ -148,7 +148,10 @@ func fillOpened(r *web.Request, arr *vault.Array, want *wire.ArrayOpen, answer *
 		return err
 	}
 	if want.Type == wire.ReadQuery && want.WantsNonEmptyDomain() {
-		answer.NonEmptyDomain, answer.HasNonEmptyDomain = arr.NonEmptyDomain(), true
+		if answer.NonEmptyDomain, err = arr.NonEmptyDomain(r.Context()); err != nil {
+			return err
+		}
+		answer.HasNonEmptyDomain = true
 	}
 	// A client that opened an array to delete it would write its metadata again at the end, after it is gone.
 	if want.Type != wire.ModifyExclusive && want.WantsMetadata() {
@@ -279,7 +282,11 @@ func (a *API) nonEmptyDomain(r *web.Request, _ []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.EncodeNonEmptyDomain(arr.NonEmptyDomain(), arr.Schema().Domain.Dimensions)
+	box, err := arr.NonEmptyDomain(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return wire.EncodeNonEmptyDomain(box, arr.Schema().Domain.Dimensions)
 }
 
 func (a *API) fragmentInfo(r *web.Request, _ []byte) ([]byte, error) {

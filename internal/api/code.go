@@ -507,7 +507,7 @@ func (a *API) shareCode(k codeKind) web.Handler {
 		if want.Namespace == "" {
 			return fmt.Errorf("%w: say to which namespace", account.ErrNotFound)
 		}
-		return noContent(w, a.share(r, want.Namespace, rights, 0))
+		return noContent(w, a.share(r, want.Namespace, catalog.NewShare{Rights: rights}))
 	}
 }
 

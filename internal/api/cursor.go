@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"cmp"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -20,11 +22,11 @@ import (
 	"azulejo/schema"
 )
 
-// macSize is the length of the seal at the end of what clients carry for the server.
+// macSize is the length of the seal at the end of what clients carry of an upload.
 const macSize = sha256.Size
 
 // cursorVersion begins every cursor, so that one of another release is recognised and refused.
-const cursorVersion = 2
+const cursorVersion = 3
 
 // cursor is the place of an incomplete read between two requests, which the client carries (docs/decisions/116-snapshots.md).
 type cursor struct {
@@ -77,28 +79,57 @@ func decodeCursor(b []byte) (*cursor, error) {
 	return c, nil
 }
 
-// seal makes the text of a cursor that is good for nobody but this user, grant and array: the client carries it and must
-// not be able to forge one.
-func (a *API) seal(r *web.Request, c *cursor) string {
-	b := c.encode()
-	return base64.RawURLEncoding.EncodeToString(append(b, a.mac(r, b)...))
-}
+// cursorPad is the multiple of bytes that cursors are made long, so that their length tells nothing.
+const cursorPad = 256
 
-// unseal checks and takes off what seal added. The error wraps web.ErrBadRequest.
-func (a *API) unseal(r *web.Request, text string) (*cursor, error) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	n := len(b) - macSize
-	if err != nil || n < 0 || !hmac.Equal(b[n:], a.mac(r, b[:n])) {
-		return nil, fmt.Errorf("%w: the place to resume at was not made by this server for this user and array; start the read again", web.ErrBadRequest)
+// cursorCipher encrypts cursors: places and names of fragments tell of cells that not everybody who reads may know of.
+func (a *API) cursorCipher() (cipher.AEAD, error) {
+	h := hmac.New(sha256.New, a.key)
+	hashPart(h, []byte("cursors of reads"))
+	block, err := aes.NewCipher(h.Sum(nil))
+	if err != nil {
+		return nil, err
 	}
-	return decodeCursor(b[:n])
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// mac seals bytes for the user, the grant and the array of a request.
+// seal makes the text of a cursor that is good for nobody but this user, grant and array, and that nobody else can read: the
+// client carries it and must not be able to forge one.
+func (a *API) seal(r *web.Request, c *cursor) (string, error) {
+	box, err := a.cursorCipher()
+	if err != nil {
+		return "", err
+	}
+	b := c.encode()
+	var w bin.Writer
+	w.U32(uint32(len(b)))
+	w.Bytes(b)
+	w.Bytes(make([]byte, (cursorPad-len(w.B)%cursorPad)%cursorPad))
+	return base64.RawURLEncoding.EncodeToString(box.Seal(nil, nil, w.B, a.mac(r, nil))), nil
+}
+
+// unseal decrypts what seal made. The error wraps web.ErrBadRequest.
+func (a *API) unseal(r *web.Request, text string) (*cursor, error) {
+	box, err := a.cursorCipher()
+	if err != nil {
+		return nil, err
+	}
+	b, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		b, err = box.Open(nil, nil, b, a.mac(r, nil))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: the place to resume at was not made by this server for this user, array and what of it is shared; start the read again", web.ErrBadRequest)
+	}
+	place := bin.NewReader(b)
+	return decodeCursor(place.Bytes("cursor", uint64(place.U32("length"))))
+}
+
+// mac seals bytes for the user, the array, and the grant of a request with the part that it covers.
 func (a *API) mac(r *web.Request, b []byte) []byte {
 	h := hmac.New(sha256.New, a.key)
 	x := asset(r)
-	for _, text := range []string{r.Subject.UserID, x.ID, x.Part(), r.Grant.Action().String(), fmt.Sprint(r.Grant.Everything())} {
+	for _, text := range []string{r.Subject.UserID, x.ID, x.Part(), r.Grant.Action().String(), r.Grant.Part()} {
 		hashPart(h, []byte(text))
 	}
 	hashPart(h, b)

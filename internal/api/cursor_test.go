@@ -78,7 +78,8 @@ func TestCursorIsBound(t *testing.T) {
 		return &web.Request{Subject: s, Found: x, Grant: g}
 	}
 	c := cursors()[0]
-	text := w.api.seal(request(nil, access.ArrayRead), c)
+	text, err := w.api.seal(request(nil, access.ArrayRead), c)
+	must(t, err)
 	again, err := w.api.unseal(request(nil, access.ArrayRead), text)
 	if err != nil || !reflect.DeepEqual(again, c) {
 		t.Fatalf("%+v, %v", again, err)

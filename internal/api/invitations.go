@@ -398,7 +398,7 @@ func (a *API) addShare(ctx context.Context, g access.Grant, x catalog.Asset, nam
 		return err
 	}
 	for _, s := range shares {
-		if s.NamespaceID == namespaceID {
+		if s.NamespaceID == namespaceID && s.Part == "" { // a share of a part ends with one of all: their union is neither
 			rights, ofMembers = rights|s.Rights, ofMembers|s.MemberRights
 		}
 	}

@@ -98,7 +98,7 @@ func (a *API) changeMembers(r *web.Request, opened *vault.Group, add []format.Gr
 
 // noted is what the catalogue keeps of a member that the caller adds: the shares of a group reach what he could share.
 func noted(r *web.Request, x catalog.Asset) catalog.NewMember {
-	return catalog.NewMember{Asset: x, Shared: access.RightsOn(r.Subject, x.Object()).Has(access.CanEdit)}
+	return catalog.NewMember{Asset: x, Shared: access.RightsOn(r.Subject, x.Object()).Has(access.CanEdit) && access.WholeRightsOn(r.Subject, x.Object()).Has(access.CanRead)}
 }
 
 // noteMembers tells the catalogue what a group is that was just registered, and which of its assets are in it.

@@ -13,6 +13,7 @@ import (
 	"azulejo/array"
 	"azulejo/datatype"
 	"azulejo/internal/access"
+	"azulejo/internal/jsonvalue"
 	"azulejo/internal/pool"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
@@ -60,14 +61,18 @@ func (a *API) sample(w http.ResponseWriter, r *web.Request) error {
 	}
 	s := arr.Schema()
 	q := &query.Read{Layout: schema.Unordered}
+	box, err := arr.NonEmptyDomain(r.Context())
+	if err != nil {
+		return err
+	}
 	if s.Type == schema.Dense {
 		q.Layout = schema.RowMajor
-		if box := arr.NonEmptyDomain(); box != nil {
+		if box != nil {
 			q.Subarray = corner(s, box, n)
 		}
 	}
 	q.Fields = wants(s, s.FieldNames(), int64(n))
-	columns, err := previewColumns(r, arr, q, n, arr.NonEmptyDomain() == nil)
+	columns, err := previewColumns(r, arr, q, n, box == nil)
 	if err != nil {
 		return err
 	}
@@ -85,14 +90,14 @@ func corner(s *schema.Array, box []schema.Range, n uint64) query.Subarray {
 	dims := s.Domain.Dimensions
 	ranges := make([][]schema.Range, len(dims))
 	for i := len(dims) - 1; i >= 0; i-- {
-		lo, hi := integer(dims[i].Type, box[i].Lo), integer(dims[i].Type, box[i].Hi)
+		lo, hi := jsonvalue.Integer(dims[i].Type, box[i].Lo), jsonvalue.Integer(dims[i].Type, box[i].Hi)
 		count := new(big.Int).Add(new(big.Int).Sub(hi, lo), big.NewInt(1))
 		take := min(n, 1<<16)
 		if count.IsUint64() {
 			take = min(take, count.Uint64())
 		}
 		last := new(big.Int).Add(lo, new(big.Int).SetUint64(take-1))
-		ranges[i] = []schema.Range{{Lo: box[i].Lo, Hi: integerBytes(dims[i].Type, last)}}
+		ranges[i] = []schema.Range{{Lo: box[i].Lo, Hi: jsonvalue.IntegerBytes(dims[i].Type, last)}}
 		n = max(n/take, 1)
 	}
 	return query.Subarray{Ranges: ranges}
@@ -187,7 +192,10 @@ func (a *API) queryJSON(w http.ResponseWriter, r *web.Request) error {
 	if q.Subarray, err = jsonRanges(s, want.Ranges.Ranges); err != nil {
 		return err
 	}
-	box := arr.NonEmptyDomain()
+	box, err := arr.NonEmptyDomain(r.Context())
+	if err != nil {
+		return err
+	}
 	if s.Type == schema.Dense && box != nil {
 		q.Subarray.Ranges = slices.Grow(q.Subarray.Ranges, len(box))[:len(box)]
 		for i, list := range q.Subarray.Ranges {
@@ -253,7 +261,7 @@ func pairs(d schema.Dimension, ends []any) ([]schema.Range, error) {
 	for i := 0; i < len(ends); i += 2 {
 		var ends2 [2][]byte
 		for j := range ends2 {
-			b, err := coordinate(d.Type, ends[i+j])
+			b, err := jsonvalue.Parse(d.Type, ends[i+j])
 			if err != nil {
 				return nil, fmt.Errorf("%w: %v is no coordinate of dimension %q: %w", web.ErrBadRequest, ends[i+j], d.Name, err)
 			}
@@ -300,8 +308,12 @@ func (a *API) nonEmptyDomainJSON(w http.ResponseWriter, r *web.Request) error {
 	}
 	out := map[string]any{}
 	dims := arr.Schema().Domain.Dimensions
-	for i, box := range arr.NonEmptyDomain() {
-		out[dims[i].Name] = []any{value(dims[i].Type, box.Lo), value(dims[i].Type, box.Hi)}
+	boxes, err := arr.NonEmptyDomain(r.Context())
+	if err != nil {
+		return err
+	}
+	for i, box := range boxes {
+		out[dims[i].Name] = []any{jsonvalue.Of(dims[i].Type, box.Lo), jsonvalue.Of(dims[i].Type, box.Hi)}
 	}
 	return web.JSON(w, r, http.StatusOK, out)
 }
@@ -330,7 +342,7 @@ func (a *API) maxBufferSizes(w http.ResponseWriter, r *web.Request) error {
 		return fmt.Errorf("%w: subarray has %d values, the array of %d dimensions needs %d: low,high of each", web.ErrBadRequest, len(ends), len(dims), 2*len(dims))
 	}
 	for i, d := range dims {
-		lo, hi := parameterValue(d.Type, ends[2*i]), parameterValue(d.Type, ends[2*i+1])
+		lo, hi := jsonvalue.Parameter(d.Type, ends[2*i]), jsonvalue.Parameter(d.Type, ends[2*i+1])
 		list, err := pairs(d, []any{lo, hi})
 		if err != nil {
 			return err

@@ -165,7 +165,7 @@ func (p *reading) keep(next *query.State) (text string, err error) {
 		}
 	}
 	p.place.position = next.Position
-	return p.api.seal(p.r, p.place), nil
+	return p.api.seal(p.r, p.place)
 }
 
 // part reads as much as fits and sends it.

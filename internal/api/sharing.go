@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -29,6 +30,8 @@ type arraySharing struct {
 	Actions       []string `json:"actions"`
 	Namespace     string   `json:"namespace"`
 	NamespaceType string   `json:"namespace_type,omitempty"`
+	// Policy is the part of the array that is shared, in words of package part; absent for all of it. It is not TileDB's.
+	Policy json.RawMessage `json:"policy,omitempty"`
 }
 
 // groupSharing is the published shape of a share of a group.
@@ -54,6 +57,9 @@ func (a *API) arraySharings(w http.ResponseWriter, r *web.Request) error {
 	out := make([]arraySharing, len(list))
 	for i, s := range list {
 		out[i] = arraySharing{Actions: s.Rights.Names(access.Array), Namespace: s.Namespace, NamespaceType: namespaceType(s.Organization)}
+		if s.Part != "" {
+			out[i].Policy = json.RawMessage(s.Part)
+		}
 	}
 	return web.JSON(w, r, http.StatusOK, out)
 }
@@ -85,7 +91,13 @@ func (a *API) shareArray(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return noContent(w, a.share(r, want.Namespace, rights, 0))
+	share := catalog.NewShare{Rights: rights}
+	if len(want.Policy) > 0 && string(want.Policy) != "null" && rights != 0 {
+		if share.Part, err = a.vault.Fit(r.Context(), r.Grant, asset(r), want.Policy); err != nil {
+			return err
+		}
+	}
+	return noContent(w, a.share(r, want.Namespace, share))
 }
 
 func (a *API) shareGroup(w http.ResponseWriter, r *web.Request) error {
@@ -101,7 +113,7 @@ func (a *API) shareGroup(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return noContent(w, a.share(r, want.Namespace, rights, ofMembers))
+	return noContent(w, a.share(r, want.Namespace, catalog.NewShare{Rights: rights, MemberRights: ofMembers}))
 }
 
 func parseRights(kind access.ObjectKind, names []string) (access.Rights, error) {
@@ -113,22 +125,23 @@ func parseRights(kind access.ObjectKind, names []string) (access.Rights, error) 
 }
 
 // share shares the asset of a request to a namespace.
-func (a *API) share(r *web.Request, namespace string, rights, ofMembers access.Rights) error {
+func (a *API) share(r *web.Request, namespace string, n catalog.NewShare) error {
 	to, err := a.accounts.Namespace(r.Context(), namespace)
 	if err != nil {
 		return fmt.Errorf("%w: there is no user or organization %q to share to", account.ErrNotFound, namespace)
 	}
-	if err := mayShare(r.Subject, r.Object, rights, ofMembers); err != nil {
+	if err := mayShare(r.Subject, r.Object, n.Rights, n.MemberRights); err != nil {
 		return err
 	}
-	return a.catalog.Share(r.Context(), r.Grant, asset(r), to.ID, rights, ofMembers)
+	n.NamespaceID, n.Origin = to.ID, r.Origin()
+	return a.catalog.SharePart(r.Context(), r.Grant, asset(r), n)
 }
 
 // mayShare returns nil if the subject has the rights that it wants to share. What a group holds is the owner's to pass on: a
 // share of the group says nothing of rights on all that is in it.
 func mayShare(s access.Subject, o access.Object, rights, ofMembers access.Rights) error {
 	own := access.Object{Kind: access.Namespace, ID: o.NamespaceID, NamespaceID: o.NamespaceID}
-	if !access.RightsOn(s, o).Has(rights.Shared()) || !access.RightsOn(s, own).Has(ofMembers.Shared()) {
+	if !access.WholeRightsOn(s, o).Has(rights.Shared()) || !access.RightsOn(s, own).Has(ofMembers.Shared()) {
 		return fmt.Errorf("%w: you can share only what you may do yourself", access.ErrDenied)
 	}
 	return nil

@@ -9,8 +9,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"azulejo/internal/access"
+	"azulejo/internal/activity"
 )
 
 // Sharing is one share of an asset as people see it.
@@ -21,6 +23,8 @@ type Sharing struct {
 	Rights       access.Rights
 	// MemberRights are the rights that a share of a group gives on the arrays in it and in the groups in it.
 	MemberRights access.Rights
+	// Part is the part of an array that is shared, in words of package part; empty for all of it.
+	Part string
 }
 
 // addShares puts to each asset how it is shared: by itself, and by the groups that it is a member of as far as their shares
@@ -40,16 +44,16 @@ func (c *Catalog) addShares(ctx context.Context, list []Asset) error {
 	rows, err := c.db.Read().QueryContext(ctx, `WITH RECURSIVE around(asset, id) AS (
 		SELECT asset_id, group_id FROM group_members WHERE shared AND asset_id IN (SELECT value FROM json_each(?1))
 		UNION SELECT r.asset, m.group_id FROM around r JOIN group_members m ON m.asset_id = r.id WHERE m.shared)
-		SELECT asset_id, 1, namespace_id, rights, member_rights FROM shares WHERE asset_id IN (SELECT value FROM json_each(?1))
-		UNION ALL SELECT r.asset, 0, s.namespace_id, s.rights, s.member_rights FROM around r JOIN shares s ON s.asset_id = r.id`, string(text))
+		SELECT asset_id, 1, namespace_id, rights, member_rights, part FROM shares WHERE asset_id IN (SELECT value FROM json_each(?1))
+		UNION ALL SELECT r.asset, 0, s.namespace_id, s.rights, s.member_rights, s.part FROM around r JOIN shares s ON s.asset_id = r.id`, string(text))
 	if err != nil {
 		return fmt.Errorf("shares: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var id, namespace, rights, memberRights string
+		var id, namespace, rights, memberRights, part string
 		var direct bool
-		if err := rows.Scan(&id, &direct, &namespace, &rights, &memberRights); err != nil {
+		if err := rows.Scan(&id, &direct, &namespace, &rights, &memberRights, &part); err != nil {
 			return fmt.Errorf("shares: %w", err)
 		}
 		a := &list[at[id]]
@@ -60,7 +64,7 @@ func (c *Catalog) addShares(ctx context.Context, list []Asset) error {
 			a.shareCount++
 		}
 		if set := decodeRights(rights); set != 0 {
-			a.shares = append(a.shares, access.Share{NamespaceID: namespace, Rights: set})
+			a.shares = append(a.shares, access.Share{NamespaceID: namespace, Rights: set, Part: part})
 		}
 	}
 	return rows.Err()
@@ -77,6 +81,22 @@ func decodeRights(text string) access.Rights {
 // Share shares an asset to a namespace with these rights and no others; without any, it is no longer shared to it. The
 // second set is for members of a group. Error classes: access.ErrDenied, ErrInvalid, ErrNotFound.
 func (c *Catalog) Share(ctx context.Context, g access.Grant, a Asset, namespaceID string, rights, memberRights access.Rights) error {
+	return c.SharePart(ctx, g, a, NewShare{NamespaceID: namespaceID, Rights: rights, MemberRights: memberRights})
+}
+
+// NewShare says how an asset is to be shared to a namespace.
+type NewShare struct {
+	NamespaceID          string
+	Rights, MemberRights access.Rights
+	// Part is the part of an array to share, as package part keeps it; empty for all of it. It is for reading only.
+	Part string
+	// Origin is from where the request came.
+	Origin activity.Origin
+}
+
+// SharePart is Share, of a part of an array if one is named.
+func (c *Catalog) SharePart(ctx context.Context, g access.Grant, a Asset, n NewShare) error {
+	namespaceID, rights, memberRights := n.NamespaceID, n.Rights, n.MemberRights
 	if err := permitsEither(g, a, access.ArrayShare, access.GroupShare); err != nil {
 		return err
 	}
@@ -87,6 +107,9 @@ func (c *Catalog) Share(ctx context.Context, g access.Grant, a Asset, namespaceI
 	if namespaceID == access.PublicNamespace && !(rights | memberRights).Public() {
 		return fmt.Errorf("%w: everybody can be given the right to read, no other", ErrInvalid)
 	}
+	if n.Part != "" && (a.Kind != Array || !rights.Public()) {
+		return fmt.Errorf("%w: a policy is for arrays and for reading: with one only the actions %v can be shared", ErrInvalid, access.PartRights().Names(access.Array))
+	}
 	if namespaceID == a.NamespaceID {
 		return fmt.Errorf("%w: the asset is %s's already", ErrInvalid, a.Namespace)
 	}
@@ -94,11 +117,11 @@ func (c *Catalog) Share(ctx context.Context, g access.Grant, a Asset, namespaceI
 		if _, err := tx.ExecContext(ctx, "DELETE FROM shares WHERE asset_id = ? AND namespace_id = ?", a.ID, namespaceID); err != nil {
 			return fmt.Errorf("share: %w", err)
 		}
-		if rights == 0 && memberRights == 0 {
-			return nil
+		if err := activity.Record(ctx, tx, n.entry(c.now(), g, a, rights, memberRights)); err != nil || rights == 0 && memberRights == 0 {
+			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO shares (asset_id, namespace_id, rights, member_rights, created_by, created_at)
-			VALUES (?, ?, ?, ?, ?, ?)`, a.ID, namespaceID, encodeRights(rights), encodeRights(memberRights), g.Subject().UserID, c.now().Unix())
+		_, err := tx.ExecContext(ctx, `INSERT INTO shares (asset_id, namespace_id, rights, member_rights, created_by, created_at, part)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`, a.ID, namespaceID, encodeRights(rights), encodeRights(memberRights), g.Subject().UserID, c.now().Unix(), n.Part)
 		if err != nil {
 			return fmt.Errorf("share: %w", err)
 		}
@@ -106,12 +129,25 @@ func (c *Catalog) Share(ctx context.Context, g access.Grant, a Asset, namespaceI
 	})
 }
 
+// entry is the line of the audit log for a share: who may do what now, and to which part.
+func (n NewShare) entry(at time.Time, g access.Grant, a Asset, rights, memberRights access.Rights) activity.Entry {
+	detail := fmt.Sprintf("%s %s to namespace %s: [%s]", a.Kind, a.ID, n.NamespaceID, encodeRights(rights))
+	if memberRights != 0 {
+		detail += fmt.Sprintf(", members [%s]", encodeRights(memberRights))
+	}
+	if n.Part != "" {
+		detail += ", policy " + n.Part
+	}
+	by := g.Subject()
+	return activity.Entry{At: at, Event: activity.Shared, UserID: by.UserID, TokenID: by.TokenID, Origin: n.Origin, Detail: detail}
+}
+
 // Sharings lists to whom an asset itself is shared, by name. Error class: access.ErrDenied.
 func (c *Catalog) Sharings(ctx context.Context, g access.Grant, a Asset) ([]Sharing, error) {
 	if err := permitsEither(g, a, access.ArrayShares, access.GroupShares); err != nil {
 		return nil, err
 	}
-	rows, err := c.db.Read().QueryContext(ctx, `SELECT n.id, n.name, n.kind = 'organization', s.rights, s.member_rights FROM shares s
+	rows, err := c.db.Read().QueryContext(ctx, `SELECT n.id, n.name, n.kind = 'organization', s.rights, s.member_rights, s.part FROM shares s
 		JOIN namespaces n ON n.id = s.namespace_id WHERE s.asset_id = ? ORDER BY n.name_key`, a.ID)
 	if err != nil {
 		return nil, fmt.Errorf("shares: %w", err)
@@ -121,7 +157,7 @@ func (c *Catalog) Sharings(ctx context.Context, g access.Grant, a Asset) ([]Shar
 	for rows.Next() {
 		var s Sharing
 		var rights, memberRights string
-		if err := rows.Scan(&s.NamespaceID, &s.Namespace, &s.Organization, &rights, &memberRights); err != nil {
+		if err := rows.Scan(&s.NamespaceID, &s.Namespace, &s.Organization, &rights, &memberRights, &s.Part); err != nil {
 			return nil, fmt.Errorf("shares: %w", err)
 		}
 		s.Rights, s.MemberRights = decodeRights(rights), decodeRights(memberRights)

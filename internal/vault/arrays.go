@@ -8,7 +8,6 @@ import (
 
 	"azulejo/array"
 	"azulejo/format"
-	"azulejo/fragment"
 	"azulejo/internal/access"
 	"azulejo/internal/catalog"
 	"azulejo/internal/pool"
@@ -23,6 +22,8 @@ type Array struct {
 	grant access.Grant
 	asset catalog.Asset
 	arr   *array.Array
+	// part is what the grant covers of it, nil for all.
+	part *shared
 	// suspended is what Suspend keeps.
 	suspended array.Hold
 }
@@ -43,7 +44,7 @@ func (v *Vault) OpenSchema(ctx context.Context, g access.Grant, a catalog.Asset,
 }
 
 func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval, opts ...array.Option) (*Array, error) {
-	if err := permit(g, a, access.ArrayRead, access.ArrayWrite, access.ArrayFind, access.ArrayDelete, access.ArrayDescribe, access.ArraySchema); err != nil {
+	if err := permitPart(g, a, access.ArrayRead, access.ArrayWrite, access.ArrayFind, access.ArrayDelete, access.ArrayDescribe, access.ArraySchema, access.ArrayShare); err != nil {
 		return nil, err
 	}
 	where, err := v.catalog.Locate(ctx, g, a)
@@ -64,46 +65,15 @@ func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at ar
 			return nil, err
 		}
 	}
-	return &Array{vault: v, grant: g, asset: a, arr: arr}, nil
+	p, err := sharedPart(ctx, g, arr)
+	if err != nil {
+		return nil, err
+	}
+	return &Array{vault: v, grant: g, asset: a, arr: arr, part: p}, nil
 }
-
-// Schema returns the newest schema of the interval, without labels of enumerations. It must not be modified.
-func (a *Array) Schema() *schema.Array { return a.arr.Schema }
 
 // At returns the interval the array was opened at; now was replaced by the time of opening.
 func (a *Array) At() array.Interval { return a.arr.At }
-
-// NonEmptyDomain returns one range per dimension, or nil when there are no cells.
-func (a *Array) NonEmptyDomain() []schema.Range { return a.arr.NonEmptyDomain() }
-
-// Schemas returns every schema that the array has had, by file name.
-func (a *Array) Schemas(ctx context.Context) (map[string]*schema.Array, error) {
-	return a.arr.Schemas(ctx)
-}
-
-// WithEnumerations returns s with the labels of its enumerations, of those named or of all.
-func (a *Array) WithEnumerations(ctx context.Context, s *schema.Array, names ...string) (*schema.Array, error) {
-	return a.arr.WithEnumerations(ctx, s, names...)
-}
-
-// Enumeration returns one enumeration of the newest schema with its labels.
-func (a *Array) Enumeration(ctx context.Context, name string) (*schema.Enumeration, error) {
-	return a.arr.Enumeration(ctx, name)
-}
-
-// Metadata returns the array's metadata in the interval, sorted by key.
-func (a *Array) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
-	return a.arr.Metadata(ctx)
-}
-
-// FragmentInfos describes the fragments, oldest first, and returns their readers for the R-trees.
-func (a *Array) FragmentInfos(ctx context.Context) ([]array.FragmentInfo, []*fragment.Reader, error) {
-	infos, err := a.arr.FragmentInfos(ctx)
-	return infos, a.arr.Fragments(), err
-}
-
-// Vacuumed returns the names of committed fragments that vacuum files hide.
-func (a *Array) Vacuumed() []string { return a.arr.Vacuumed() }
 
 // PutMetadata writes changes of the array's metadata at a time in milliseconds, 0 for now.
 func (a *Array) PutMetadata(ctx context.Context, entries []format.MetadataEntry, millis uint64) error {
@@ -148,7 +118,10 @@ type Selection struct {
 // labels come last. A read of labels alone has no cells. It waits in turn with others for memory; the error wraps
 // gate.ErrBusy when too many wait.
 func (a *Array) Read(ctx context.Context, r *query.Read, sel Selection, use func(*query.Result) error) error {
-	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {
+	if err := permitPart(a.grant, a.asset, access.ArrayRead); err != nil {
+		return err
+	}
+	if err := a.limit(r, sel); err != nil {
 		return err
 	}
 	want := a.reserve(r)
@@ -291,7 +264,10 @@ func (a *Array) reserve(r *query.Read) int64 {
 
 // Estimate returns the sizes that a read would return of its fields; r gets the coordinates that labels stand for.
 func (a *Array) Estimate(ctx context.Context, r *query.Read, sel Selection) ([]query.Size, error) {
-	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {
+	if err := permitPart(a.grant, a.asset, access.ArrayRead); err != nil {
+		return nil, err
+	}
+	if err := a.limit(r, sel); err != nil {
 		return nil, err
 	}
 	r.Budget = pool.NewBudget(a.vault.limits.QueryBytes)
@@ -300,5 +276,13 @@ func (a *Array) Estimate(ctx context.Context, r *query.Read, sel Selection) ([]q
 		return nil, err
 	}
 	r.Budget = nil
+	if a.part != nil { // its cells are read
+		pass, err := a.vault.enter(ctx, a.grant, a.vault.limits.QueryBytes)
+		if err != nil {
+			return nil, err
+		}
+		defer pass.Leave()
+		r.Budget = pool.NewBudget(a.vault.limits.QueryBytes)
+	}
 	return query.Estimate(ctx, a.arr, r)
 }

@@ -30,7 +30,7 @@ func (l Limits) readLife() time.Duration {
 // nobody can vacuum there either. The error wraps array.ErrSnapshotLost when something is gone already and the array has
 // to be opened anew.
 func (a *Array) Suspend(ctx context.Context) (string, error) {
-	if err := permit(a.grant, a.asset, access.ArrayRead); err != nil {
+	if err := permitPart(a.grant, a.asset, access.ArrayRead); err != nil {
 		return "", err
 	}
 	if h, ok := a.arr.Held(); ok {

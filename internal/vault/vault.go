@@ -2,7 +2,7 @@
 // views made with that grant; no store and no URI leave it, so that whatever a grant withholds has no way round.
 //
 // A view does just what its grant's action allows: a grant to read opens no write. A grant that covers only a part of an
-// array is refused until views can apply it.
+// array is refused by everything that does not apply it (part.go).
 package vault
 
 import (
@@ -107,7 +107,7 @@ func permit(g access.Grant, a catalog.Asset, actions ...access.Action) error {
 			return err
 		}
 		if !g.Everything() {
-			return fmt.Errorf("%w: a restricted grant cannot be applied yet", access.ErrDenied)
+			return fmt.Errorf("%w: only a part of the array is shared to you, and this is about all of it", access.ErrDenied)
 		}
 		return nil
 	}
