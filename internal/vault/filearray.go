@@ -243,11 +243,11 @@ type File struct {
 
 // OpenFile opens the file in an array as it was in an interval of time. The error is of class ErrNotFile when there is none.
 func (v *Vault) OpenFile(ctx context.Context, g access.Grant, a catalog.Asset, at array.Interval) (*File, error) {
-	arr, err := v.OpenArray(ctx, g, a, at)
-	if err != nil {
+	if err := permit(g, a, access.ArrayRead); err != nil {
 		return nil, err
 	}
-	if err := permit(g, a, access.ArrayRead); err != nil {
+	arr, err := v.OpenArray(ctx, g, a, at)
+	if err != nil {
 		return nil, err
 	}
 	if err := checkFile(arr.Schema()); err != nil {
@@ -329,8 +329,12 @@ func (f *File) CopyRange(ctx context.Context, w io.Writer, off, n int64) error {
 	return nil
 }
 
-// EndTimes returns the times in milliseconds since 1970 at which what the array holds was written, oldest first, each once.
+// EndTimes returns the times in milliseconds since 1970 at which what the array holds was written, oldest first, each once; of
+// a part of an array none, for they are those of the whole.
 func (a *Array) EndTimes() []uint64 {
+	if a.part != nil {
+		return nil
+	}
 	var list []uint64
 	for _, f := range a.arr.Fragments() {
 		list = append(list, f.Name().End)
@@ -343,6 +347,9 @@ func (a *Array) EndTimes() []uint64 {
 // belongs to it in the metadata after its fragment, at a later time, and who opens the array at that time gets both.
 func (a *Array) VersionTimes(ctx context.Context) ([]uint64, error) {
 	times := a.EndTimes()
+	if len(times) == 0 {
+		return nil, nil
+	}
 	list, err := a.arr.FS.List(ctx, vfs.Join(a.arr.URI, metadata.Folder))
 	if err != nil {
 		return nil, err

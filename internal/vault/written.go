@@ -2,9 +2,11 @@ package vault
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
+	"azulejo/internal/access"
 	"azulejo/metadata"
 	"azulejo/vfs"
 )
@@ -23,6 +25,9 @@ const (
 // Wrote reports whether a folder has a file with the UUID in its name: whether a change that format.Naming named was written. One that
 // was consolidated and vacuumed since then counts as not written.
 func (a *Array) Wrote(ctx context.Context, f Folder, uuid string) (bool, error) {
+	if a.part != nil {
+		return false, fmt.Errorf("%w: only a part of the array is shared to you, and this is about all of it", access.ErrDenied)
+	}
 	return wrote(ctx, a.arr.FS, a.arr.URI, f, uuid)
 }
 
