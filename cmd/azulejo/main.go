@@ -20,6 +20,7 @@ type commands struct {
 	Serve   serveCommand    `cmd:"" help:"Serve arrays; 'azulejo serve --help' lists the settings." passthrough:""`
 	Token   tokenCommand    `cmd:"" help:"Create, list and revoke API tokens of a data directory."`
 	User    userCommand     `cmd:"" help:"Add users to a data directory."`
+	Service serviceCommand  `cmd:"" help:"Manage service accounts of organizations."`
 	Audit   auditCommand    `cmd:"" help:"Print who did what with which token, from the audit log."`
 	DB      databaseCommand `cmd:"" name:"db" help:"Carry the metadata of a data directory to another database."`
 	Backup  backupCommand   `cmd:"" help:"Copy the metadata, and the default storage if asked, while the server runs."`

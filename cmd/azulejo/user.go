@@ -66,6 +66,9 @@ func (c *userList) Run(ctx context.Context) error {
 		if u.Admin {
 			state += ", admin"
 		}
+		if u.Service != "" {
+			state += ", service account"
+		}
 		fmt.Printf("%s\t%s\t%s\n", u.Name, state, u.CreatedAt.Format("2006-01-02"))
 	}
 	return nil

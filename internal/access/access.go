@@ -57,6 +57,7 @@ type Subject struct {
 	TokenID     string // UUID, empty for a password
 	Scopes      Scopes // what the credential allows; everything for a password
 	Admin       bool   // may manage the server's users
+	Service     bool   // it is a program of an organization, not a person: nothing is its own
 	// Memberships are the organizations that the user is in, at the time of the request. The slice is shared and not changed.
 	Memberships []Membership
 }

@@ -176,7 +176,7 @@ func partOn(s Subject, o Object, need Rights) (part string) {
 
 // rightsIn returns what the subject may do in a namespace.
 func (s Subject) rightsIn(namespaceID string) Rights {
-	if namespaceID == "" {
+	if namespaceID == "" || s.Service && namespaceID == s.NamespaceID {
 		return 0
 	}
 	if namespaceID == s.NamespaceID {

@@ -56,6 +56,12 @@ var scopeText = []struct {
 	{ScopeGroupAdmin, "Also delete, deregister and share groups."},
 }
 
+// ServiceScopes returns what tokens of service accounts can be for: work with assets. They make no tokens and change no
+// organization.
+func ServiceScopes() Scopes {
+	return Scopes{ScopeUserWrite, ScopeArrayAdmin, ScopeOrganizationR, ScopeGroupAdmin}
+}
+
 // AllScopes lists the fifteen scopes in their published order.
 func AllScopes() []Scope {
 	list := make([]Scope, len(scopeText))

@@ -42,7 +42,9 @@ type User struct {
 	Email       string
 	Admin       bool
 	Disabled    bool
-	CreatedAt   time.Time // UTC, seconds
+	// Service is the UUID of the organization that a service account belongs to, empty for a person.
+	Service   string
+	CreatedAt time.Time // UTC, seconds
 }
 
 // Namespace is the place of assets, as a value.
@@ -155,12 +157,13 @@ func (a *Accounts) EnsureAdmin(ctx context.Context, password string) (generated 
 }
 
 const userColumns = `users.id, namespaces.id, namespaces.name, full_name, email, admin, disabled_at IS NOT NULL, users.created_at,
-	password_hash FROM users JOIN namespaces ON namespaces.id = users.namespace_id`
+	coalesce(service_accounts.organization_id, ''), password_hash FROM users JOIN namespaces ON namespaces.id = users.namespace_id
+	LEFT JOIN service_accounts ON service_accounts.user_id = users.id`
 
 func (a *Accounts) find(ctx context.Context, where string, arg any) (u User, hash string, err error) {
 	var created int64
 	err = a.db.Read().QueryRowContext(ctx, "SELECT "+userColumns+" WHERE "+where, arg).
-		Scan(&u.ID, &u.NamespaceID, &u.Name, &u.FullName, &u.Email, &u.Admin, &u.Disabled, &created, &hash)
+		Scan(&u.ID, &u.NamespaceID, &u.Name, &u.FullName, &u.Email, &u.Admin, &u.Disabled, &created, &u.Service, &hash)
 	if errors.Is(err, sql.ErrNoRows) {
 		return User{}, "", ErrNotFound
 	}
@@ -219,7 +222,7 @@ func (a *Accounts) list(ctx context.Context, which string, args ...any) ([]User,
 		var u User
 		var created int64
 		var hash string
-		if err := rows.Scan(&u.ID, &u.NamespaceID, &u.Name, &u.FullName, &u.Email, &u.Admin, &u.Disabled, &created, &hash); err != nil {
+		if err := rows.Scan(&u.ID, &u.NamespaceID, &u.Name, &u.FullName, &u.Email, &u.Admin, &u.Disabled, &created, &u.Service, &hash); err != nil {
 			return nil, fmt.Errorf("users: %w", err)
 		}
 		u.CreatedAt = time.Unix(created, 0).UTC()
@@ -238,7 +241,7 @@ func (a *Accounts) SetPassword(ctx context.Context, userID, password string) err
 	if err != nil {
 		return err
 	}
-	return a.change(ctx, "UPDATE users SET password_hash = ? WHERE id = ?", hash, userID)
+	return a.change(ctx, "UPDATE users SET password_hash = ? WHERE id = ? AND id NOT IN (SELECT user_id FROM service_accounts)", hash, userID)
 }
 
 // SetDisabled disables or enables the user. From then on neither its password

@@ -28,7 +28,7 @@ var reserved = setOf(`
 	report_client_node resubmit result retry robots.txt run_check sample schema scopes self server session sessions settings share
 	share_payment shared sidebar sign-in sign-out sql sso_domain sso_domains static stats .stats status stop submit
 	submit_and_finalize submit_query_json system task taskgraphs tasks tiledb token tokens udf udfs undefined upload user users
-	uuids v1 v2 v3 v4 vacuum well-known .well-known`)
+	uuids v1 v2 v3 v4 vacuum well-known .well-known service_accounts`)
 
 func setOf(words string) map[string]bool {
 	set := map[string]bool{}

@@ -162,11 +162,15 @@ func (a *Accounts) UpdateOrganization(ctx context.Context, id string, name *stri
 	})
 }
 
-// DeleteOrganization removes an organization that has no assets, and with it its memberships and what was shared to it.
+// DeleteOrganization removes an organization that has no assets, and with it its memberships, its service accounts and what
+// was shared to it.
 // Error classes: ErrInUse, ErrNotFound.
 func (a *Accounts) DeleteOrganization(ctx context.Context, id string) error {
 	return a.update(ctx, func(tx *sql.Tx) error {
 		if err := empty(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := endServices(ctx, tx, id); err != nil {
 			return err
 		}
 		res, err := tx.ExecContext(ctx, "DELETE FROM organizations WHERE namespace_id = ?", id)
@@ -212,14 +216,17 @@ func (a *Accounts) Memberships(ctx context.Context, userID string) ([]access.Mem
 	})
 }
 
-// Members returns the members of an organization by user name.
+// person keeps service accounts out of lists of members.
+const person = "u.id NOT IN (SELECT user_id FROM service_accounts)"
+
+// Members returns the people in an organization by user name.
 func (a *Accounts) Members(ctx context.Context, organizationID string) ([]Member, error) {
-	return a.listMembers(ctx, "m.organization_id = ? ORDER BY n.name_key", organizationID)
+	return a.listMembers(ctx, person+" AND m.organization_id = ? ORDER BY n.name_key", organizationID)
 }
 
 // Member returns a member by user name or UUID, or an error of class ErrNoMember.
 func (a *Accounts) Member(ctx context.Context, organizationID, user string) (Member, error) {
-	list, err := a.listMembers(ctx, "m.organization_id = ? AND (n.name_key = ? OR u.id = ?)", organizationID, key(user), key(user))
+	list, err := a.listMembers(ctx, person+" AND m.organization_id = ? AND (n.name_key = ? OR u.id = ?)", organizationID, key(user), key(user))
 	if err == nil && len(list) == 0 {
 		err = ErrNoMember
 	}
@@ -257,6 +264,9 @@ func (a *Accounts) AddMember(ctx context.Context, organizationID, user string, r
 	u, err := a.ByName(ctx, user)
 	if err != nil {
 		return err
+	}
+	if u.Service != "" {
+		return fmt.Errorf("%w: %s is a service account of another organization, or of this one", ErrInvalid, u.Name)
 	}
 	return a.update(ctx, func(tx *sql.Tx) error { return a.insertMember(ctx, tx, organizationID, u.ID, role) })
 }

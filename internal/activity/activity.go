@@ -35,6 +35,11 @@ const (
 	EmailConfirmed Event = "email-confirmed"
 	// Shared says that somebody shared an asset, or shares it no longer.
 	Shared Event = "asset-shared"
+
+	ServiceCreated Event = "service-account-created"
+	ServiceChanged Event = "service-account-changed"
+	ServiceDeleted Event = "service-account-deleted"
+	ServiceToken   Event = "service-account-token"
 )
 
 // Origin says from where a request came.

@@ -126,6 +126,7 @@ func Classes() []web.Class {
 		{Err: credential.ErrNotFound, Status: http.StatusNotFound, Code: 4047},
 		{Err: credential.ErrExists, Status: http.StatusConflict, Code: 4094},
 		{Err: credential.ErrInvalid, Status: http.StatusBadRequest, Code: 4118},
+		{Err: account.ErrNoService, Status: http.StatusNotFound, Code: 4049},
 		{Err: letters.ErrNoServer, Status: http.StatusNotImplemented, Code: 5105},
 		{Err: letters.ErrAddress, Status: http.StatusBadRequest, Code: 4121},
 		{Err: mail.ErrFull, Status: http.StatusServiceUnavailable, Code: 5031},

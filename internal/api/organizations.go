@@ -7,6 +7,7 @@ import (
 
 	"azulejo/internal/access"
 	"azulejo/internal/account"
+	"azulejo/internal/token"
 	"azulejo/internal/web"
 )
 
@@ -24,7 +25,7 @@ func (a *API) organizationOps() []web.Operation {
 		}
 		return access.OrganizationMembers, nil
 	}
-	return []web.Operation{
+	return append(a.serviceOps(), []web.Operation{
 		{ID: "createOrganization", Method: http.MethodPost, Path: "/v1/organization", Action: access.OrganizationCreate, Handle: a.createOrganization},
 		{ID: "getAllOrganizations", Method: http.MethodGet, Path: "/v1/organizations", Action: access.OrganizationsRead, Handle: a.listOrganizations},
 		row("getOrganization", http.MethodGet, "", access.OrganizationRead, a.getOrganization),
@@ -34,7 +35,7 @@ func (a *API) organizationOps() []web.Operation {
 		row("getOrganizationUser", http.MethodGet, "/{user}", access.OrganizationRead, a.getMember),
 		row("updateUserInOrganization", http.MethodPatch, "/{user}", access.OrganizationMembers, a.updateMember),
 		leave,
-	}
+	}...)
 }
 
 // findOrganization looks up the organization of a path; a user's namespace counts as absent.
@@ -345,4 +346,137 @@ func (a *API) setPlaces(ctx context.Context, namespaceID string, p placesPatch) 
 		return nil
 	}
 	return a.accounts.SetDefaults(ctx, namespaceID, d)
+}
+
+// serviceOps are the rows of service accounts; they are ours, not published (decision 156). Who may run the organization runs
+// them.
+func (a *API) serviceOps() []web.Operation {
+	row := func(id, method, path string, handle web.Handler) web.Operation {
+		return web.Operation{ID: id, Method: method, Path: onOrganization + "/service_accounts" + path, Action: access.OrganizationMembers, Find: a.findOrganization, Handle: handle}
+	}
+	return []web.Operation{
+		row("listServiceAccounts", http.MethodGet, "", a.listServices), row("createServiceAccount", http.MethodPost, "", a.createService),
+		row("getServiceAccount", http.MethodGet, "/{account}", a.onService(a.getService)),
+		row("updateServiceAccount", http.MethodPatch, "/{account}", a.onService(a.updateService)),
+		row("deleteServiceAccount", http.MethodDelete, "/{account}", a.onService(a.deleteService)),
+		row("listServiceTokens", http.MethodGet, "/{account}/tokens", a.onService(a.listServiceTokens)),
+		row("createServiceToken", http.MethodPost, "/{account}/tokens", a.onService(a.createServiceToken)),
+		row("revokeServiceToken", http.MethodDelete, "/{account}/tokens/{token}", a.onService(a.revokeServiceToken)),
+	}
+}
+
+// onService looks up the service account of a path.
+func (a *API) onService(do func(http.ResponseWriter, *web.Request, account.Service) error) web.Handler {
+	return func(w http.ResponseWriter, r *web.Request) error {
+		s, err := a.accounts.FindService(r.Context(), r.Object.ID, r.Param("account"))
+		if err != nil {
+			return err
+		}
+		return do(w, r, s)
+	}
+}
+
+// serviceInfo is a service account as those who run its organization see it.
+type serviceInfo struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Description string    `json:"description"`
+	Role        string    `json:"role"`
+	Disabled    bool      `json:"disabled"`
+	CreatedAt   time.Time `json:"created_at"`
+}
+
+func serviceOf(s account.Service) serviceInfo {
+	return serviceInfo{ID: s.ID, Name: s.Name, Description: s.Description, Role: string(s.Role), Disabled: s.Disabled, CreatedAt: s.CreatedAt}
+}
+
+func (a *API) listServices(w http.ResponseWriter, r *web.Request) error {
+	list, err := a.accounts.Services(r.Context(), r.Object.ID)
+	if err != nil {
+		return err
+	}
+	infos := make([]serviceInfo, len(list))
+	for i, s := range list {
+		infos[i] = serviceOf(s)
+	}
+	return web.JSON(w, r, http.StatusOK, infos)
+}
+
+func (a *API) createService(w http.ResponseWriter, r *web.Request) error {
+	var b struct {
+		Name        string      `json:"name"`
+		Description string      `json:"description"`
+		Role        access.Role `json:"role"`
+	}
+	if err := r.DecodeJSON(&b); err != nil {
+		return err
+	}
+	if b.Role == "" {
+		b.Role = access.RoleReadOnly
+	}
+	s, err := a.accounts.CreateService(r.Context(), account.NewService{OrganizationID: r.Object.ID, Name: b.Name, Description: b.Description, Role: b.Role,
+		By: r.Subject.UserID, Origin: r.Origin()})
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusCreated, serviceOf(s))
+}
+
+func (a *API) getService(w http.ResponseWriter, r *web.Request, s account.Service) error {
+	return web.JSON(w, r, http.StatusOK, serviceOf(s))
+}
+
+func (a *API) updateService(w http.ResponseWriter, r *web.Request, s account.Service) error {
+	var b struct {
+		Description *string      `json:"description"`
+		Role        *access.Role `json:"role"`
+		Disabled    *bool        `json:"disabled"`
+	}
+	if err := r.DecodeJSON(&b); err != nil {
+		return err
+	}
+	err := a.accounts.UpdateService(r.Context(), s, account.ServicePatch{Description: b.Description, Role: b.Role, Disabled: b.Disabled,
+		By: r.Subject.UserID, Origin: r.Origin()})
+	a.tokens.Forget()
+	return noContent(w, err)
+}
+
+func (a *API) deleteService(w http.ResponseWriter, r *web.Request, s account.Service) error {
+	err := a.accounts.DeleteService(r.Context(), s, r.Subject.UserID, r.Origin())
+	a.tokens.Forget()
+	return noContent(w, err)
+}
+
+func (a *API) listServiceTokens(w http.ResponseWriter, r *web.Request, s account.Service) error {
+	list, err := a.tokens.List(r.Context(), s.ID, false)
+	if err != nil {
+		return err
+	}
+	infos := make([]tokenInfo, len(list))
+	for i, t := range list {
+		infos[i] = a.tokenInfo(t)
+	}
+	return web.JSON(w, r, http.StatusOK, infos)
+}
+
+func (a *API) createServiceToken(w http.ResponseWriter, r *web.Request, s account.Service) error {
+	var want tokenRequest
+	if err := r.DecodeJSON(&want); err != nil {
+		return err
+	}
+	n := token.NewToken{Name: want.Name, Scopes: want.Scope, Origin: r.Origin()}
+	if want.Expires != nil {
+		n.Expires = *want.Expires
+	}
+	secret, made, err := a.tokens.CreateFor(r.Context(), token.SubjectOf(s.User), n, r.Subject.UserID)
+	if err != nil {
+		return err
+	}
+	info := a.tokenInfo(made)
+	info.Token = secret.Reveal()
+	return web.JSON(w, r, http.StatusOK, info)
+}
+
+func (a *API) revokeServiceToken(w http.ResponseWriter, r *web.Request, s account.Service) error {
+	return noContent(w, a.tokens.Revoke(r.Context(), token.SubjectOf(s.User), r.Param("token"), r.Origin()))
 }

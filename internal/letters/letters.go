@@ -142,6 +142,9 @@ func (l *Letters) ConfirmLink(ctx context.Context, u account.User, from activity
 }
 
 func (l *Letters) link(ctx context.Context, u account.User, scope access.Scope, from activity.Origin) (string, time.Time, error) {
+	if u.Service != "" {
+		return "", time.Time{}, fmt.Errorf("%w: %s is a service account, which signs in by tokens only", account.ErrInvalid, u.Name)
+	}
 	n := token.NewToken{Kind: token.Session, SingleUse: scope, Origin: from, Name: "password reset", Expires: l.Now().Add(resetLife)}
 	page := "/reset/"
 	if scope == access.ScopeConfirmEmail {

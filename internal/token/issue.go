@@ -36,6 +36,11 @@ const maxName = 128
 // than the maker's. That the maker may make tokens at all is for package access
 // to say.
 func (t *Tokens) Create(ctx context.Context, by access.Subject, n NewToken) (Secret, Token, error) {
+	return t.CreateFor(ctx, by, n, "")
+}
+
+// CreateFor is Create for a service account, at the request of the user of a UUID, of which the audit log tells.
+func (t *Tokens) CreateFor(ctx context.Context, by access.Subject, n NewToken, userID string) (Secret, Token, error) {
 	now := t.clock()
 	if n.Kind == "" {
 		n.Kind = API
@@ -73,6 +78,12 @@ func (t *Tokens) Create(ctx context.Context, by access.Subject, n NewToken) (Sec
 		}
 		if err := insert(ctx, tx, made, secret.digest()); err != nil {
 			return err
+		}
+		if userID != "" {
+			e := activity.Entry{At: now, Event: activity.ServiceToken, UserID: userID, TokenID: made.ID, TokenName: made.Name, Origin: n.Origin, Detail: by.Namespace}
+			if err := activity.Record(ctx, tx, e); err != nil {
+				return err
+			}
 		}
 		return activity.Record(ctx, tx, activity.Entry{At: now, Event: activity.TokenCreated, UserID: by.UserID, TokenID: made.ID,
 			TokenName: made.Name, Origin: n.Origin, Detail: strings.Join(scopes.Texts(), " ")})

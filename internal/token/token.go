@@ -102,10 +102,14 @@ func (t *Tokens) clock() time.Time { return t.now().UTC().Truncate(time.Second) 
 func (t *Tokens) Now() time.Time { return t.clock() }
 
 // SubjectOf returns the subject of a user who gave the password, or for whom
-// the server's administrator acts on the command line.
+// the server's administrator acts on the command line. That of a service account can do no more than tokens of such.
 func SubjectOf(u account.User) access.Subject {
-	return access.Subject{Kind: access.Password, UserID: u.ID, NamespaceID: u.NamespaceID, Namespace: u.Name, Admin: u.Admin,
+	s := access.Subject{Kind: access.Password, UserID: u.ID, NamespaceID: u.NamespaceID, Namespace: u.Name, Admin: u.Admin,
 		Scopes: access.Scopes{access.ScopeAll}}
+	if u.Service != "" {
+		s.Service, s.Scopes = true, access.ServiceScopes()
+	}
+	return s
 }
 
 func (k Kind) credential() access.Kind {

@@ -21,6 +21,7 @@ type record struct {
 	space    string // UUID of the owner's namespace
 	admin    bool
 	disabled bool
+	service  bool
 }
 
 // Verify returns the subject of the token with the given secret. All refusals
@@ -46,7 +47,7 @@ func (t *Tokens) Verify(ctx context.Context, text string, from activity.Origin) 
 	}
 	t.journal.touch(now, rec.ID, rec.LastUsedAt, from)
 	return access.Subject{Kind: rec.Kind.credential(), UserID: rec.UserID, NamespaceID: rec.space, Namespace: rec.name,
-		TokenID: rec.ID, Scopes: rec.Scopes, Admin: rec.admin}, nil
+		TokenID: rec.ID, Scopes: rec.Scopes, Admin: rec.admin, Service: rec.service}, nil
 }
 
 // refusal says why a token of ours is not let in, or nil.
@@ -107,10 +108,10 @@ func (t *Tokens) lookup(ctx context.Context, d digest) (*record, error) {
 
 func (t *Tokens) load(ctx context.Context, id string) (*record, error) {
 	row := t.db.Read().QueryRowContext(ctx, `SELECT `+columns+`, tokens.hash, namespaces.name, namespaces.id, users.admin,
-		users.disabled_at IS NOT NULL FROM tokens JOIN users ON users.id = tokens.user_id
+		users.disabled_at IS NOT NULL, EXISTS (SELECT 1 FROM service_accounts WHERE user_id = users.id) FROM tokens JOIN users ON users.id = tokens.user_id
 		JOIN namespaces ON namespaces.id = users.namespace_id WHERE tokens.id = ?`, id)
 	rec := &record{}
-	err := scan(row, &rec.Token, &rec.hash, &rec.name, &rec.space, &rec.admin, &rec.disabled)
+	err := scan(row, &rec.Token, &rec.hash, &rec.name, &rec.space, &rec.admin, &rec.disabled, &rec.service)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, ErrNotFound
 	}

@@ -61,11 +61,11 @@ class People(Scenario):
         with open(PAGE, encoding="utf-8") as f:
             text = f.read()
         blocks = re.findall(r"```python\n(.*?)```", text, re.S)
-        assert len(blocks) == 6
+        assert len(blocks) == 7
         names = {}
         for block in blocks:
             if "login(" not in block:
-                exec(block, names)
+                exec(block.replace("http://127.0.0.1:8080", self.site.conf["server"]).replace("azj_a_…", self.tokens["ann"]), names)
         (command,) = re.findall(r"^    (curl .*)$", text, re.M)
         command = command.replace("http://127.0.0.1:8080", self.site.conf["server"]).replace("curl ", "curl --silent --show-error --fail ")
         moved = subprocess.run(command, shell=True, check=True, capture_output=True, env={**os.environ, "TOKEN": self.tokens["ann"]})
