@@ -325,6 +325,14 @@ func (s *server) listen(ctx context.Context) error {
 			s.letters.Outbox().Run(background, func(err error) { s.log.Error("mail", "error", err) })
 		})
 	}
+	housekeeping.Go(func() {
+		switch n, err := s.vault.IndexMissing(background); {
+		case err != nil && background.Err() == nil:
+			s.log.Error("search index", "error", err)
+		case n > 0:
+			s.log.Info("assets were put into the search index", "assets", n)
+		}
+	})
 	if s.store.db.Shared() {
 		turns := time.NewTicker(recoverEvery)
 		defer turns.Stop()

@@ -213,6 +213,23 @@ func (u *Uses) LastOf(ctx context.Context, userID string, limit int) ([]Use, err
 	return u.query(ctx, "seq IN (SELECT max(seq) FROM uses WHERE user_id = ? GROUP BY asset_id) ORDER BY seq DESC LIMIT ?", userID, limit)
 }
 
+// LastUsed returns when assets were used last, as far as that was written down already; one that never was is left out.
+func (u *Uses) LastUsed(ctx context.Context, assetIDs []string) (map[string]time.Time, error) {
+	text, err := json.Marshal(assetIDs)
+	if err != nil || len(assetIDs) == 0 {
+		return nil, err
+	}
+	list, err := u.query(ctx, "seq IN (SELECT (SELECT max(x.seq) FROM uses x WHERE x.asset_id = l.value) FROM json_each(?) l)", string(text))
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]time.Time, len(list))
+	for _, x := range list {
+		found[x.AssetID] = x.At
+	}
+	return found, nil
+}
+
 func (u *Uses) query(ctx context.Context, where string, args ...any) ([]Use, error) {
 	rows, err := u.db.Read().QueryContext(ctx, "SELECT "+useColumns+" WHERE "+where, args...)
 	if err != nil {

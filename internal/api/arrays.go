@@ -274,7 +274,7 @@ func (a *API) putMetadata(r *web.Request, body []byte, o once) error {
 	if err != nil {
 		return err
 	}
-	return a.recognise(r.Context(), r.Grant, asset(r), entries)
+	return a.recognise(context.WithoutCancel(r.Context()), r.Grant, asset(r))
 }
 
 func (a *API) nonEmptyDomain(r *web.Request, _ []byte) ([]byte, error) {

@@ -31,6 +31,13 @@ type assetInfo struct {
 	Name          string    `json:"name"`
 	MimeType      string    `json:"mime_type,omitempty"`
 	CreatedAt     time.Time `json:"created_at"`
+
+	Metadata *assetMetadata `json:"metadata,omitempty"`
+}
+
+// assetMetadata is the published shape of all metadata as texts.
+type assetMetadata struct {
+	Entries []metadataEntry `json:"entries"`
 }
 
 // assetType returns what an asset is, in the published words: what it is used as, else array or group.
@@ -90,7 +97,7 @@ func (a *API) listAssets(w http.ResponseWriter, r *web.Request) error {
 	if total == 0 && !own && !r.Query().Has("search") && len(f.AssetTypes) == 0 {
 		return account.ErrNotFound
 	}
-	return sendAssets(w, r, f, list, total)
+	return a.sendAssets(w, r, f, list, total)
 }
 
 func (a *API) listPublicAssets(w http.ResponseWriter, r *web.Request) error {
@@ -100,24 +107,32 @@ func (a *API) listPublicAssets(w http.ResponseWriter, r *web.Request) error {
 	}
 	assetFilter(r, &f)
 	if !ok {
-		return sendAssets(w, r, f, nil, 0)
+		return a.sendAssets(w, r, f, nil, 0)
 	}
 	list, total, err := a.catalog.List(r.Context(), f)
 	if err != nil {
 		return err
 	}
-	return sendAssets(w, r, f, list, total)
+	return a.sendAssets(w, r, f, list, total)
 }
 
-func sendAssets(w http.ResponseWriter, r *web.Request, f catalog.Filter, list []catalog.Asset, total int) error {
+func (a *API) sendAssets(w http.ResponseWriter, r *web.Request, f catalog.Filter, list []catalog.Asset, total int) error {
 	page := assetPage{Data: []assetInfo{}}
 	page.Pagination.fill(f.Page, f.PerPage, total)
+	expand := slices.Contains(strings.Split(r.Query().Get("expand"), ","), "metadata")
+	all, err := a.more(r, list, expand)
+	if err != nil {
+		return err
+	}
 	own := spaces(r.Subject)
 	for _, x := range list {
 		info := assetInfo{UUID: x.ID, Type: assetType(x), Backing: string(x.Kind), Ownership: "shared", Namespace: x.Namespace,
 			NamespaceUUID: x.NamespaceID, Name: x.Name, MimeType: x.Info.FileProperties["mime_type"], CreatedAt: x.CreatedAt}
 		if slices.Contains(own, x.NamespaceID) {
 			info.Ownership = "owned"
+		}
+		if expand {
+			info.Metadata = &assetMetadata{append([]metadataEntry{}, all[x.ID].metadata...)}
 		}
 		page.Data = append(page.Data, info)
 	}

@@ -3,17 +3,17 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"azulejo/datatype"
-	"azulejo/format"
 	"azulejo/internal/access"
 	"azulejo/internal/account"
 	"azulejo/internal/catalog"
+	"azulejo/internal/vault"
 	"azulejo/internal/web"
 )
 
@@ -59,6 +59,80 @@ type arrayInfo struct {
 	IsFavorite      bool              `json:"is_favorite"`
 	CreatedAt       time.Time         `json:"created_at"`
 	CreatedBy       string            `json:"created_by"`
+	LastAccessed    *time.Time        `json:"last_accessed,omitempty"`
+	Metadata        []metadataEntry   `json:"metadata,omitempty"`
+}
+
+// metadataEntry is the published shape of an entry of metadata as text.
+type metadataEntry struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Type  string `json:"type"`
+}
+
+// more is what lists tell about assets beside their entries.
+type more struct {
+	favorite bool
+	accessed *time.Time
+	metadata []metadataEntry
+}
+
+// more looks up what a list tells: which assets are the caller's favourites, when they were used last to who may read their
+// logs, and with metadata what they say to who may read them.
+func (a *API) more(r *web.Request, list []catalog.Asset, metadata bool) (map[string]more, error) {
+	all := map[string]more{}
+	var ids, logs, read []string
+	for _, x := range list {
+		rights := access.RightsOn(r.Subject, x.Object())
+		ids = append(ids, x.ID)
+		if rights.Has(access.CanReadLogs) {
+			logs = append(logs, x.ID)
+		}
+		if metadata && rights.Has(access.CanRead) {
+			read = append(read, x.ID)
+		}
+	}
+	favorites, err := a.catalog.FavoritesAmong(r.Context(), r.Subject.UserID, ids)
+	if err != nil {
+		return nil, err
+	}
+	used, err := a.uses.LastUsed(r.Context(), logs)
+	if err != nil {
+		return nil, err
+	}
+	told, err := a.catalog.MetadataOf(r.Context(), read)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		m := more{favorite: favorites[id]}
+		if at, ok := used[id]; ok {
+			m.accessed = &at
+		}
+		for _, e := range told[id] {
+			m.metadata = append(m.metadata, metadataEntry{e.Key, e.Value, e.Type})
+		}
+		all[id] = m
+	}
+	return all, nil
+}
+
+// infos describes arrays to the caller, with metadata if the request asks for it.
+func (a *API) infos(r *web.Request, list []catalog.Asset) ([]arrayInfo, error) {
+	metadata, err := r.Flag("with_metadata")
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.more(r, list, metadata)
+	if err != nil {
+		return nil, err
+	}
+	infos := infosOf(r.Subject, list)
+	for i := range infos {
+		m := all[infos[i].ID]
+		infos[i].IsFavorite, infos[i].LastAccessed, infos[i].Metadata = m.favorite, m.accessed, m.metadata
+	}
+	return infos, nil
 }
 
 // infoOf describes an asset to somebody who may see it.
@@ -137,7 +211,11 @@ func (a *API) listArrays(w http.ResponseWriter, r *web.Request) error {
 	if len(list) == 0 && !own {
 		return account.ErrNotFound
 	}
-	return web.JSON(w, r, http.StatusOK, infosOf(r.Subject, list))
+	infos, err := a.infos(r, list)
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, infos)
 }
 
 // allArrays answers a bare list of the arrays of the caller's namespaces and of those shared to them.
@@ -171,8 +249,15 @@ const (
 // browseFilter reads the filters and the page of a browsing request at a level. ok is false if nothing can meet them.
 func (a *API) browseFilter(r *web.Request, kind catalog.Kind, l level) (f catalog.Filter, ok bool, err error) {
 	q := r.Query()
-	f = catalog.Filter{Kind: kind, Search: q.Get("search"), Tags: q["tag"], ExcludeTags: q["exclude_tag"],
+	f = catalog.Filter{Kind: kind, Search: q.Get("search"), Own: spaces(r.Subject), Tags: q["tag"], ExcludeTags: q["exclude_tag"],
 		FileTypes: q["file_type"], ExcludeFileTypes: q["exclude_file_type"]}
+	for _, pair := range q["file_property"] {
+		key, value, ok := strings.Cut(pair, ",")
+		if !ok {
+			return f, false, fmt.Errorf("%w: file_property=%q is not key,value", web.ErrBadRequest, pair)
+		}
+		f.FileProperties = append(f.FileProperties, [2]string{key, value})
+	}
 	order, way, _ := strings.Cut(q.Get("orderby"), " ")
 	f.OrderBy, f.Descending = order, strings.EqualFold(way, "desc")
 	if f.Page, f.PerPage, err = pageOf(r, defaultPerPage); err != nil {
@@ -273,7 +358,9 @@ func (a *API) browseArrays(l level) web.Handler {
 		}
 		page := arrayPage{Pagination: p}
 		if len(list) > 0 || l != shared {
-			page.Arrays = infosOf(r.Subject, list)
+			if page.Arrays, err = a.infos(r, list); err != nil {
+				return err
+			}
 		}
 		return web.JSON(w, r, http.StatusOK, page)
 	}
@@ -308,7 +395,11 @@ func (a *API) arraySidebar(l level) web.Handler {
 }
 
 func (a *API) arrayInfo(w http.ResponseWriter, r *web.Request) error {
-	return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, asset(r)))
+	infos, err := a.infos(r, []catalog.Asset{asset(r)})
+	if err != nil {
+		return err
+	}
+	return web.JSON(w, r, http.StatusOK, infos[0])
 }
 
 // arrayPatch is the body of an update of a catalogue entry. Members that are absent stay; the URI that clients send along
@@ -379,6 +470,7 @@ func (a *API) registerArray(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	made = a.recogniseNew(r, made)
 	r.Found = made
 	return web.JSON(w, r, http.StatusOK, infoOf(r.Subject, made))
 }
@@ -394,54 +486,117 @@ const (
 	modelType      = "ml_model"
 	// modelText is how many characters of one value the catalogue keeps; clients cut theirs so.
 	modelText = 2048
+	// datasetType is the key by which domain libraries say what a group or array is (spec page domains.md, section 0.1).
+	datasetType = "dataset_type"
 )
 
-// recognise records in the catalogue that an array is a model, from metadata that was just written. Clients that know of
-// the catalogue say so themselves.
-func (a *API) recognise(ctx context.Context, g access.Grant, x catalog.Asset, entries []format.MetadataEntry) error {
-	properties := map[string]string{}
-	for _, e := range entries {
-		switch e.Type {
-		case datatype.StringASCII, datatype.StringUTF8, datatype.Char:
-			if strings.HasPrefix(e.Key, modelPrefix) && !e.Deleted {
-				properties[e.Key] = cut(strings.ToValidUTF8(string(e.Value), "?"), modelText)
-			}
-		}
-	}
-	if properties[modelFramework] == "" || x.Info.FileType != "" && x.Info.FileType != modelType || x.Part() != "" {
+// groupTypes are what a group can be beside generic; arrayTypes those of them that an array can be too.
+var (
+	groupTypes  = []string{"vcf", "soma", "bioimg", "pointcloud", "raster", "geometry", "vector_search"}
+	arrayTypes  = []string{"pointcloud", "raster", "geometry"}
+	vectorIndex = []string{"FLAT", "IVF_FLAT", "VAMANA", "IVF_PQ"}
+)
+
+// recognise reads what an asset says about itself, after its metadata was written or it was registered: the catalogue keeps that, and
+// what it makes of the asset. The grant is one to read or write it.
+func (a *API) recognise(ctx context.Context, g access.Grant, x catalog.Asset) error {
+	if x.Part() != "" {
 		return nil
 	}
-	if x.Info.FileType == modelType && maps.Equal(x.Info.FileProperties, properties) {
-		return nil
+	d, err := a.vault.Describe(ctx, g, x)
+	if err != nil {
+		return err
 	}
-	return a.catalog.SetFile(ctx, g, x, modelType, properties)
-}
-
-// datasetType is the key of metadata by which domain libraries say what a group is (spec page domains.md, section 0.1).
-const datasetType = "dataset_type"
-
-// groupTypes are what a group can be beside generic.
-var groupTypes = []string{"vcf", "soma", "bioimg", "pointcloud", "raster", "geometry", "vector_search"}
-
-// recogniseGroup records in the catalogue what a group is, from metadata that was just written or, for one that was just
-// registered, from all of it. What says nothing of it changes nothing.
-func (a *API) recogniseGroup(ctx context.Context, g access.Grant, x catalog.Asset, entries []format.MetadataEntry) error {
-	for _, e := range entries {
-		if e.Key != datasetType {
-			continue
-		}
-		kind := ""
-		switch e.Type {
-		case datatype.StringASCII, datatype.StringUTF8, datatype.Char:
-			if text := string(e.Value); !e.Deleted && slices.Contains(groupTypes, text) {
-				kind = text
-			}
-		}
-		if kind != x.Info.FileType {
+	said := map[string]string{}
+	for _, e := range d.Metadata {
+		said[e.Key] = strings.ToValidUTF8(vault.MetadataText(e), "?")
+	}
+	if x.Kind == catalog.Group {
+		if kind := recognisedGroup(said, d.Members); kind != x.Info.FileType {
 			return a.catalog.SetGroupType(ctx, g, x, kind)
 		}
+		return nil
 	}
-	return nil
+	kind, properties := recognisedArray(said, d)
+	switch is := x.Info.FileType; {
+	case kind == "", is != "" && is != kind, is == kind && kind != modelType, is == kind && maps.Equal(x.Info.FileProperties, properties):
+		return nil // clients that know of the catalogue say so themselves
+	}
+	return a.catalog.SetFile(ctx, g, x, kind, properties)
+}
+
+// recogniseNew is recognise for an asset that the caller has just made, as it is then. What cannot be read shows to who opens it.
+func (a *API) recogniseNew(r *web.Request, x catalog.Asset) catalog.Asset {
+	action := access.ArrayRead
+	if x.Kind == catalog.Group {
+		action = access.GroupRead
+	}
+	g, err := access.Allowed(r.Subject, action, x.Object())
+	if err == nil {
+		err = a.recognise(context.WithoutCancel(r.Context()), g, x)
+	}
+	if now, again := a.catalog.Resolve(r.Context(), x.NamespaceID, x.ID); err == nil && again == nil {
+		return now
+	}
+	return x
+}
+
+// recognisedArray tells what an array is used as, with the properties that go with it, or nothing.
+func recognisedArray(said map[string]string, d vault.Described) (kind string, properties map[string]string) {
+	properties = map[string]string{}
+	for key, text := range said {
+		if strings.HasPrefix(key, modelPrefix) {
+			properties[key] = cut(text, modelText)
+		}
+	}
+	dataset := said[datasetType]
+	switch {
+	case properties[modelFramework] != "":
+		return modelType, properties
+	case slices.Contains(arrayTypes, dataset):
+		return dataset, map[string]string{}
+	case !d.HoldsFile:
+		return "", nil
+	}
+	for _, e := range d.Metadata {
+		if e.Key != vault.FileSizeKey {
+			continue
+		}
+		properties = map[string]string{"size": vault.MetadataText(e)}
+		if said["mime_type"] != "" {
+			properties["mime_type"] = said["mime_type"]
+		}
+		for _, kind := range []string{dataset, said["type"]} {
+			if catalog.Versioned(kind) {
+				return kind, properties
+			}
+		}
+		return catalog.FileType, properties
+	}
+	return "", nil
+}
+
+// recognisedGroup tells what a group is, or nothing: by what it says, or as data of libraries that did not say it yet.
+func recognisedGroup(said map[string]string, members []string) string {
+	has := func(names ...string) bool {
+		return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(members, n) })
+	}
+	_, dataset := said[datasetType]
+	switch {
+	case dataset && slices.Contains(groupTypes, said[datasetType]):
+		return said[datasetType]
+	case dataset:
+		return ""
+	case said["soma_object_type"] == "SOMAExperiment":
+		return "soma"
+	case slices.Contains(vectorIndex, said["index_type"]), has("parts.tdb", "shuffled_vectors"):
+		return "vector_search"
+	case has("data", "vcf_headers"):
+		return "vcf"
+	case said["fmt_version"] != "" && has("l_0.tdb"):
+		return "bioimg"
+	}
+	return ""
 }
 
 // cut returns the first n characters of a text.

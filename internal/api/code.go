@@ -304,7 +304,7 @@ func (a *API) registerCode(k codeKind) web.Handler {
 		if err != nil {
 			return err
 		}
-		r.Found = made
+		r.Found = a.recogniseNew(r, made)
 		return noContent(w, nil)
 	}
 }
@@ -434,7 +434,11 @@ func (a *API) updateCode(k codeKind) web.Handler {
 		if r.Found, err = a.catalog.Update(r.Context(), describe, asset(r), p); err != nil || in == nil {
 			return noContent(w, err)
 		}
-		return noContent(w, a.vault.WriteFile(context.WithoutCancel(r.Context()), r.Grant, asset(r), k.described(in, d)))
+		if err := a.vault.WriteFile(context.WithoutCancel(r.Context()), r.Grant, asset(r), k.described(in, d)); err != nil {
+			return err
+		}
+		a.recogniseNew(r, asset(r))
+		return noContent(w, nil)
 	}
 }
 

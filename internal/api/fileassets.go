@@ -233,6 +233,7 @@ func (a *API) stored(w http.ResponseWriter, r *web.Request, in *incoming, x cata
 	if err := a.catalog.SetFile(context.WithoutCancel(r.Context()), g, x, in.fileType, properties); err != nil {
 		return err
 	}
+	a.recogniseNew(r, x)
 	return web.JSON(w, r, http.StatusCreated, uploaded{x.ID, tiledbScheme + x.Namespace + "/" + x.Name, x.Name})
 }
 

@@ -68,6 +68,9 @@ type groupInfo struct {
 	PublicShare     bool      `json:"public_share"`
 	CreatedAt       time.Time `json:"created_at"`
 	CreatedBy       string    `json:"created_by"`
+
+	LastAccessed *time.Time      `json:"last_accessed,omitempty"`
+	Metadata     []metadataEntry `json:"metadata,omitempty"`
 }
 
 // groupInfos describes groups to somebody who may see them.
@@ -108,6 +111,18 @@ func (a *API) browseGroups(l level) web.Handler {
 		}{Pagination: p}
 		if page.Groups, err = a.groupInfos(r.Context(), r.Subject, list); err != nil {
 			return err
+		}
+		metadata, err := r.Flag("with_metadata")
+		if err != nil {
+			return err
+		}
+		all, err := a.more(r, list, metadata)
+		if err != nil {
+			return err
+		}
+		for i := range page.Groups {
+			m := all[page.Groups[i].ID]
+			page.Groups[i].LastAccessed, page.Groups[i].Metadata = m.accessed, m.metadata
 		}
 		return web.JSON(w, r, http.StatusOK, page)
 	}
@@ -193,15 +208,18 @@ func (a *API) contents(r *web.Request) ([]catalog.Asset, error) {
 		return nil, err
 	}
 	q := r.Query()
+	searched, err := a.searched(r, members)
+	if err != nil {
+		return nil, err
+	}
 	in := func(list []string, x catalog.Asset) bool {
 		return slices.Contains(list, string(x.Kind)) || slices.Contains(list, assetType(x))
 	}
 	var list []catalog.Asset
 	for _, m := range members {
-		x, search := m.asset, strings.ToLower(q.Get("search"))
-		text := strings.ToLower(x.Name + "\n" + x.Namespace + "\n" + x.Info.Description)
+		x := m.asset
 		switch {
-		case !m.known, search != "" && !strings.Contains(text, search):
+		case !m.known, searched != nil && !searched[x.ID]:
 		case q.Has("namespace") && !sameName(q.Get("namespace"), r.Param("namespace")) && !sameName(q.Get("namespace"), x.Namespace):
 			// tiledb-cloud always sends the namespace of the group itself, meaning nothing by it
 		case q.Has("member_type") && !in(q["member_type"], x), in(q["exclude_member_type"], x):
@@ -219,6 +237,21 @@ func (a *API) contents(r *web.Request) ([]catalog.Asset, error) {
 		return strings.Compare(x.Name, y.Name)
 	})
 	return list, nil
+}
+
+// searched returns those of a group's members that a request searches for, nil when it searches for nothing.
+func (a *API) searched(r *web.Request, members []visibleMember) (map[string]bool, error) {
+	search := r.Query().Get("search")
+	if search == "" {
+		return nil, nil
+	}
+	readable := map[string]bool{}
+	for _, m := range members {
+		if m.known {
+			readable[m.asset.ID] = access.RightsOn(r.Subject, m.asset.Object()).Has(access.CanRead)
+		}
+	}
+	return a.catalog.Matching(r.Context(), search, readable)
 }
 
 // groupEntry is the published shape of a member: a group or an array.

@@ -214,5 +214,5 @@ func (a *API) putGroupMetadata(r *web.Request, body []byte, o once) error {
 	if err != nil {
 		return err
 	}
-	return a.recogniseGroup(r.Context(), r.Grant, asset(r), entries)
+	return a.recognise(context.WithoutCancel(r.Context()), r.Grant, asset(r))
 }

@@ -124,11 +124,8 @@ func (a *API) noteMembers(r *web.Request, made catalog.Asset) error {
 	if err := a.catalog.AddMembers(r.Context(), g, made, list); err != nil {
 		return err
 	}
-	entries, err := opened.Metadata(r.Context())
-	if err != nil {
-		return err
-	}
-	return a.recogniseGroup(r.Context(), g, made, entries)
+	a.recogniseNew(r, made)
+	return nil
 }
 
 // addTo adds an asset that was just made to the group at a tiledb:// address.

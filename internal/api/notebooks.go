@@ -79,6 +79,7 @@ func (a *API) copyFile(k fileKind) web.Handler {
 		if err != nil {
 			return err
 		}
+		a.recogniseNew(r, made)
 		return web.JSON(w, r, http.StatusCreated, fileCopied{made.ID, tiledbScheme + made.Namespace + "/" + made.Name, made.Name, made.Namespace})
 	}
 }

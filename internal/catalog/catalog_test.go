@@ -23,7 +23,7 @@ var ctx = context.Background()
 // world is a catalog with the users admin, ann and bob.
 type world struct {
 	*Catalog
-	t     *testing.T
+	t     testing.TB
 	db    *db.DB
 	clock *time.Time
 	dir   string // parent of the data directory and of the allowed one
@@ -32,7 +32,7 @@ type world struct {
 	bob   access.Subject
 }
 
-func newWorld(t *testing.T) world {
+func newWorld(t testing.TB) world {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -512,7 +512,8 @@ func TestList(t *testing.T) {
 		{"descending", Filter{Kind: Array, OrderBy: "name", Descending: true}, "gamma be_ta Alpha", 3},
 		{"second page", Filter{Kind: Array, OrderBy: "name", Page: 2, PerPage: 2}, "gamma", 3},
 		{"search", Filter{Search: "ALPH"}, "Alpha", 1},
-		{"search is no pattern", Filter{Search: "e_t"}, "be_ta", 1},
+		{"search for words", Filter{Search: "be_t"}, "be_ta", 1},
+		{"search is no pattern", Filter{Search: "e_t"}, "", 0},
 		{"search %", Filter{Search: "%"}, "", 0},
 		{"search namespace", Filter{Search: "ann", Kind: Group}, "grp", 1},
 		{"tag", Filter{Tags: []string{"all"}, ExcludeTags: []string{"a"}}, "", 0},

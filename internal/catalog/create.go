@@ -205,6 +205,9 @@ func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state s
 		if err != nil {
 			return fmt.Errorf("new asset: %w", err)
 		}
+		if err := c.index(ctx, tx, d.id); err != nil {
+			return err
+		}
 		if state != "live" {
 			return nil // the name leads to what it led to until this one appears
 		}

@@ -76,6 +76,9 @@ func (c *Catalog) Update(ctx context.Context, g access.Grant, a Asset, p Patch) 
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return ErrNotFound
 		}
+		if err := c.index(ctx, tx, a.ID); err != nil {
+			return err
+		}
 		if name == before {
 			return nil
 		}

@@ -39,6 +39,28 @@ func (c *Catalog) IsFavorite(ctx context.Context, g access.Grant, a Asset) (bool
 	return n > 0, nil
 }
 
+// FavoritesAmong returns those of some assets that are a user's favourites.
+func (c *Catalog) FavoritesAmong(ctx context.Context, userID string, ids []string) (map[string]bool, error) {
+	text, err := json.Marshal(ids)
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT asset_id FROM favorites WHERE user_id = ? AND asset_id IN (SELECT value FROM json_each(?))", userID, string(text))
+	if err != nil {
+		return nil, fmt.Errorf("favourites: %w", err)
+	}
+	defer rows.Close()
+	found := map[string]bool{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, fmt.Errorf("favourites: %w", err)
+		}
+		found[id] = true
+	}
+	return found, rows.Err()
+}
+
 // ByIDs returns assets by UUID, with their shares; those that are not there are left out. Whether somebody may know of an
 // asset is the caller's to ask.
 func (c *Catalog) ByIDs(ctx context.Context, ids []string) (map[string]Asset, error) {

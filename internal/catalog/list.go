@@ -21,13 +21,19 @@ type Filter struct {
 	// AssetTypes are published words: array and group for anything stored so, others for what it is used as. Any of them.
 	AssetTypes []string
 	// Right is one that every asset of SharedTo must be shared with; 0 for any.
-	Right            access.Rights
-	Kind             Kind
-	Search           string // part of the name, description or namespace, whatever the case
+	Right access.Rights
+	Kind  Kind
+	// Search are words: each must begin a word of the name, the tags, the description, the namespace, or the metadata where the caller may
+	// read the asset, or be a part of the name.
+	Search string
+	// Own are the namespaces by UUID that the caller may read all of.
+	Own              []string
 	Tags             []string
 	ExcludeTags      []string
 	FileTypes        []string // any of them
 	ExcludeFileTypes []string
+	// FileProperties are names and values that all must be there.
+	FileProperties [][2]string
 	// FavoriteOf is a user by UUID, whose favourites alone are listed.
 	FavoriteOf string
 	// VisibleTo are namespaces by UUID: only assets that are of one of them, or shared to one, are listed.
@@ -36,7 +42,7 @@ type Filter struct {
 	Parent string
 	// Roots lists no member of any group.
 	Roots      bool
-	OrderBy    string // "name", "created_at", "asset_type"; else created_at, newest first
+	OrderBy    string // "name", "created_at", "asset_type"; else the best of a search first, without one the newest
 	Descending bool
 	Page       int // from 1
 	PerPage    int // 0 for all
@@ -44,7 +50,7 @@ type Filter struct {
 
 // List returns one page of assets and how many there are on all pages.
 func (c *Catalog) List(ctx context.Context, f Filter) ([]Asset, int, error) {
-	q, err := f.query()
+	q, err := c.listQuery(f)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -53,7 +59,14 @@ func (c *Catalog) List(ctx context.Context, f Filter) ([]Asset, int, error) {
 	if err := c.db.Read().QueryRowContext(ctx, q.with+"SELECT count(*)"+from, q.args...).Scan(&total); err != nil {
 		return nil, 0, fmt.Errorf("assets: %w", err)
 	}
-	order := " ORDER BY " + f.order()
+	order := " ORDER BY "
+	if f.OrderBy == "" && len(words(f.Search, maxTerms)) > 0 {
+		best, args := c.best(f.Search)
+		order += best
+		q.args = append(q.args, args...)
+	} else {
+		order += f.order()
+	}
 	if f.PerPage > 0 {
 		order += " LIMIT ? OFFSET ?"
 		q.args = append(q.args, f.PerPage, int64(f.PerPage)*int64(max(f.Page-1, 0)))
@@ -111,7 +124,7 @@ type Count struct {
 
 // Counts tells in which namespaces the assets of a filter are, by name. Order and page of the filter do not count.
 func (c *Catalog) Counts(ctx context.Context, f Filter) ([]Count, error) {
-	q, err := f.query()
+	q, err := c.listQuery(f)
 	if err != nil {
 		return nil, err
 	}
@@ -188,7 +201,8 @@ const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights
 	SELECT asset_id, 1, rights, member_rights FROM shares WHERE namespace_id IN (SELECT value FROM json_each(?))
 	UNION SELECT m.asset_id, 0, s.rights, s.member_rights FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared) `
 
-func (f Filter) query() (listQuery, error) {
+// listQuery makes a statement of a filter.
+func (c *Catalog) listQuery(f Filter) (listQuery, error) {
 	var q listQuery
 	if len(f.Namespaces) == 0 && len(f.SharedTo) == 0 && len(f.VisibleTo) == 0 {
 		return q, errors.New("assets: a list of everything was asked for")
@@ -200,7 +214,7 @@ func (f Filter) query() (listQuery, error) {
 	if len(f.VisibleTo) > 0 {
 		sharedTo, orOf = f.VisibleTo, f.VisibleTo
 	}
-	shared := ""
+	shared, readable := "", ""
 	if len(sharedTo) > 0 {
 		to, err := json.Marshal(sharedTo)
 		if err != nil {
@@ -209,6 +223,7 @@ func (f Filter) query() (listQuery, error) {
 		const what = "CASE WHEN direct = 1 OR a.kind = 'group' THEN rights ELSE member_rights END"
 		q.with, q.args = sharedAssets, []any{string(to)}
 		shared = "a.id IN (SELECT id FROM shared_to WHERE " + what + " <> '')"
+		readable = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% read %')"
 		if names := f.Right.Names(access.Array); len(names) > 0 { // a published word, so it can stand in the statement
 			shared = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% " + names[0] + " %')"
 		}
@@ -232,9 +247,14 @@ func (f Filter) query() (listQuery, error) {
 		q.add("a.kind = ?", string(f.Kind))
 	}
 	if f.Search != "" {
-		like := "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(f.Search) + "%"
-		q.add(`(lower(a.name) LIKE lower(?) ESCAPE '\' OR lower(a.description) LIKE lower(?) ESCAPE '\' OR lower(n.name) LIKE lower(?) ESCAPE '\')`,
-			like, like, like)
+		var args []any
+		if readable != "" && len(f.Own) > 0 {
+			readable = "(" + readable + " OR a.namespace_id IN (?" + strings.Repeat(", ?", len(f.Own)-1) + "))"
+			for _, id := range f.Own {
+				args = append(args, id)
+			}
+		}
+		c.search(&q, f.Search, readable, args...)
 	}
 	for _, tag := range f.Tags {
 		q.add("EXISTS (SELECT 1 FROM json_each(a.tags) WHERE value = ?)", tag)
@@ -244,6 +264,14 @@ func (f Filter) query() (listQuery, error) {
 	}
 	q.in("a.file_type", "IN", f.FileTypes)
 	q.in("a.file_type", "NOT IN", f.ExcludeFileTypes)
+	for _, p := range f.FileProperties {
+		text, err := json.Marshal(map[string]string{p[0]: p[1]})
+		if err != nil {
+			return q, fmt.Errorf("assets: %w", err)
+		}
+		like := strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(string(text[1 : len(text)-1]))
+		q.add(`a.file_properties LIKE ? ESCAPE '\'`, "%"+like+"%")
+	}
 	if f.FavoriteOf != "" {
 		q.add("a.id IN (SELECT asset_id FROM favorites WHERE user_id = ?)", f.FavoriteOf)
 	}

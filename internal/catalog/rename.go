@@ -165,5 +165,8 @@ func (c *Catalog) transfer(ctx context.Context, tx *sql.Tx, h Handover, target, 
 	if err := c.renamed(ctx, tx, a.ID, a.NamespaceID, a.Name); err != nil {
 		return err
 	}
+	if err := c.index(ctx, tx, a.ID); err != nil {
+		return err
+	}
 	return c.note(ctx, tx, h.Grant, activity.AssetTransferred, a.ID+" "+a.Namespace+"/"+a.Name+" to "+target+"/"+name)
 }

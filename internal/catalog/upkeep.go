@@ -157,6 +157,9 @@ func (c *Catalog) Found(ctx context.Context, namespaceID, path string, n NewAsse
 		if err != nil {
 			return fmt.Errorf("new asset: %w", err)
 		}
+		if err := c.index(ctx, tx, id); err != nil {
+			return err
+		}
 		return takeName(ctx, tx, id)
 	})
 	if err != nil {
