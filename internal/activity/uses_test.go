@@ -55,6 +55,13 @@ func TestUsesAreListed(t *testing.T) {
 	if err != nil || len(last) != 2 || last[0].AssetID != "x" || last[0].Sent != 4 || last[1].AssetID != "y" {
 		t.Errorf("last of ann: %+v, %v", last, err)
 	}
+	used, err := u.LastUsed(ctx, []string{"x", "y", "z"})
+	if err != nil || len(used) != 2 || !used["x"].Equal(time.Unix(4, 0)) || !used["y"].Equal(time.Unix(3, 0)) {
+		t.Errorf("last uses: %v, %v", used, err)
+	}
+	if none, err := u.LastUsed(ctx, nil); err != nil || len(none) != 0 {
+		t.Errorf("last uses of nothing: %v, %v", none, err)
+	}
 	if got, err := u.Get(ctx, "x", last[0].ID); err != nil || got != last[0] {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -78,12 +78,12 @@ type more struct {
 }
 
 // more looks up what a list tells: which assets are the caller's favourites, when they were used last to who may read their
-// logs, and with metadata what they say to who may read them.
+// logs, and with metadata what they say to who may read all of them.
 func (a *API) more(r *web.Request, list []catalog.Asset, metadata bool) (map[string]more, error) {
 	all := map[string]more{}
 	var ids, logs, read []string
 	for _, x := range list {
-		rights := access.RightsOn(r.Subject, x.Object())
+		rights := access.WholeRightsOn(r.Subject, x.Object())
 		ids = append(ids, x.ID)
 		if rights.Has(access.CanReadLogs) {
 			logs = append(logs, x.ID)

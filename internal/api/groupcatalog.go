@@ -248,7 +248,7 @@ func (a *API) searched(r *web.Request, members []visibleMember) (map[string]bool
 	readable := map[string]bool{}
 	for _, m := range members {
 		if m.known {
-			readable[m.asset.ID] = access.RightsOn(r.Subject, m.asset.Object()).Has(access.CanRead)
+			readable[m.asset.ID] = access.WholeRightsOn(r.Subject, m.asset.Object()).Has(access.CanRead)
 		}
 	}
 	return a.catalog.Matching(r.Context(), search, readable)

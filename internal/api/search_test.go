@@ -58,6 +58,10 @@ func TestListsAreSearched(t *testing.T) {
 	}
 	w.send(w.Full, patch, "/v1/arrays/ann/weather/share", `{"namespace":"bob","actions":["read"]}`, 204, "")
 	w.send(w.Other, get, "/v1/arrays/browser/shared?search=office&with_metadata=true", "", 200, `"value":"Sales office"`)
+	// Nor does who may read a part.
+	w.sharePart("weather", "bob", `{"masked":["a"]}`, 204, "")
+	w.send(w.Other, get, "/v1/arrays/browser/shared?search=office", "", 200, `"arrays":null`)
+	w.send(w.Other, get, "/v1/arrays/browser/shared?search=weather", "", 200, `"name":"weather"`)
 	// What was deleted from the metadata is found no more.
 	body, err := wire.EncodeMetadata([]format.MetadataEntry{{Key: "station", Type: datatype.StringUTF8, Deleted: true}})
 	must(t, err)

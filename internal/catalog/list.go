@@ -196,10 +196,10 @@ func (f Filter) assetTypes(q *listQuery) {
 }
 
 // sharedAssets is the assets that are shared to a list of namespaces, with what each is shared as: the rights of the share
-// of the asset itself or of a group around it, and those which that group passes to its members.
-const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights) AS (
-	SELECT asset_id, 1, rights, member_rights FROM shares WHERE namespace_id IN (SELECT value FROM json_each(?))
-	UNION SELECT m.asset_id, 0, s.rights, s.member_rights FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared) `
+// of the asset itself or of a group around it, those which that group passes to its members, and whether it is of all of the asset.
+const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights, whole) AS (
+	SELECT asset_id, 1, rights, member_rights, part = '' FROM shares WHERE namespace_id IN (SELECT value FROM json_each(?))
+	UNION SELECT m.asset_id, 0, s.rights, s.member_rights, s.whole FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared) `
 
 // listQuery makes a statement of a filter.
 func (c *Catalog) listQuery(f Filter) (listQuery, error) {
@@ -223,7 +223,7 @@ func (c *Catalog) listQuery(f Filter) (listQuery, error) {
 		const what = "CASE WHEN direct = 1 OR a.kind = 'group' THEN rights ELSE member_rights END"
 		q.with, q.args = sharedAssets, []any{string(to)}
 		shared = "a.id IN (SELECT id FROM shared_to WHERE " + what + " <> '')"
-		readable = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% read %')"
+		readable = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% read %' AND whole)"
 		if names := f.Right.Names(access.Array); len(names) > 0 { // a published word, so it can stand in the statement
 			shared = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% " + names[0] + " %')"
 		}

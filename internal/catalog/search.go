@@ -61,8 +61,8 @@ func clean(text string) string {
 // MetadataOf returns what is kept of the metadata of assets, by id and sorted by key.
 func (c *Catalog) MetadataOf(ctx context.Context, ids []string) (map[string][]MetadataText, error) {
 	text, err := json.Marshal(ids)
-	if err != nil {
-		return nil, fmt.Errorf("metadata: %w", err)
+	if err != nil || len(ids) == 0 {
+		return nil, err
 	}
 	rows, err := c.db.Read().QueryContext(ctx, "SELECT asset_id, key, type, value FROM asset_metadata WHERE asset_id IN (SELECT value FROM json_each(?)) ORDER BY asset_id, key", string(text))
 	if err != nil {
