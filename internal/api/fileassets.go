@@ -416,7 +416,7 @@ func (a *API) objectAt(r *web.Request, uri string) (namespaceID, key string, err
 	case uri == "":
 		return "", "", fmt.Errorf("%w: the URI of the file is missing", web.ErrBadRequest)
 	default:
-		return "", "", fmt.Errorf("%w: %q is not in the storage of this server; use s3://NAMESPACE/KEY or file:///PATH", catalog.ErrUnsupported, uri)
+		return "", "", fmt.Errorf("%w: %q is not in the storage of this server; use s3://NAMESPACE/KEY or file:///PATH", web.ErrBadRequest, uri)
 	}
 	if key == "" || strings.HasSuffix(key, "/") {
 		return "", "", fmt.Errorf("%w: %q names no file", web.ErrBadRequest, uri)

@@ -156,6 +156,7 @@ func openAPIRow(op web.Operation) object {
 		"description": "Does " + callsOf(op) + ". A token needs the scope " + scopesOf(op) + ".",
 		"responses":   object{"2XX": object{"description": "done"}, "default": object{"$ref": "#/components/responses/Error"}},
 	}
+	parameters = forms[op.ID].describe(row, parameters)
 	if parameters != nil {
 		row["parameters"] = parameters
 	}
