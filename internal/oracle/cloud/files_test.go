@@ -41,3 +41,8 @@ func TestPeople(t *testing.T) {
 func TestCode(t *testing.T) {
 	launch.Start(t, launch.Options{}).Script(t, "testdata/code.py", 3*time.Minute)
 }
+
+// TestPolicies shares parts of arrays and looks at them with every reader of the unmodified clients.
+func TestPolicies(t *testing.T) {
+	launch.Start(t, launch.Options{}).Script(t, "testdata/policies.py", 4*time.Minute)
+}

@@ -57,6 +57,7 @@ class People(Scenario):
     def page(self):
         ctx = self.login("ann")
         tiledb.from_numpy("tiledb://ann/counts", numpy.arange(4), ctx=ctx)
+        self.visits(ctx)
         groups.create("study", namespace="ann")
         with open(PAGE, encoding="utf-8") as f:
             text = f.read()
@@ -66,21 +67,38 @@ class People(Scenario):
         for block in blocks:
             if "login(" not in block:
                 exec(block.replace("http://127.0.0.1:8080", self.site.conf["server"]).replace("azj_a_…", self.tokens["ann"]), names)
-        (command,) = re.findall(r"^    (curl .*)$", text, re.M)
-        command = command.replace("http://127.0.0.1:8080", self.site.conf["server"]).replace("curl ", "curl --silent --show-error --fail ")
-        moved = subprocess.run(command, shell=True, check=True, capture_output=True, env={**os.environ, "TOKEN": self.tokens["ann"]})
-        assert json.loads(moved.stdout)["tiledb_uri"] == "tiledb://lab/counts-2024", moved.stdout
+        moved, shared = re.findall(r"^    (curl .*)$", text, re.M)
+        assert json.loads(self.shell(moved))["tiledb_uri"] == "tiledb://lab/counts-2024"
+        assert self.shell(shared) == b""
         assert [s.namespace for s in array.list_shared_with("tiledb://ann/counts")] == ["bob"]
         roles = {m.username: m.role for m in client.build(rest_api.OrganizationApi).get_organization("lab").users}
         assert roles == {"ann": "owner", "bob": "read_write"}, roles
         actions = [e.action for e in array.array_activity("tiledb://ann/counts")]
         assert actions[-1] == "create" and "query_write" in actions, actions
 
+    def shell(self, command):
+        command = command.replace("http://127.0.0.1:8080", self.site.conf["server"]).replace("curl ", "curl --silent --show-error --fail ")
+        return subprocess.run(command, shell=True, check=True, capture_output=True, env={**os.environ, "TOKEN": self.tokens["ann"]}).stdout
+
+    def visits(self, ctx):
+        """The array whose parts the page shares."""
+        attrs = [tiledb.Attr("name", dtype="U", var=True), tiledb.Attr("age", dtype=numpy.int32), tiledb.Attr("site", dtype=numpy.int8, enum_label="sites")]
+        domain = tiledb.Domain(tiledb.Dim("day", domain=(0, 99), tile=10, dtype=numpy.int32))
+        sites = tiledb.Enumeration("sites", False, ["north", "south", "east"])
+        tiledb.Array.create("tiledb://ann/visits", tiledb.ArraySchema(domain=domain, attrs=attrs, sparse=True, enums=[sites]), ctx=ctx)
+        with tiledb.open("tiledb://ann/visits", "w", ctx=ctx) as a:
+            a[numpy.arange(9, 14)] = {"name": numpy.array(list("abcde"), dtype=object), "age": numpy.arange(30, 35, dtype=numpy.int32), "site": numpy.array([0, 0, 1, 2, 0], numpy.int8)}
+            a.meta["title"], a.meta["head"] = "visits", "Dr. No"
+
     def others(self):
         with tiledb.open("tiledb://ann/counts", ctx=self.login("bob")) as counts:
             assert counts[:].tolist() == [0, 1, 2, 3]
+        with tiledb.open("tiledb://ann/visits", ctx=self.login("bob")) as visits:
+            assert visits.df[:].to_dict("list") == {"day": [10, 12, 13], "age": [-(2**31)] * 3, "site": ["north", "east", "north"]}, visits.df[:]
+            assert dict(visits.meta) == {"title": "visits"}
         assert groups.info("tiledb://ann/study").allowed_actions == ["read"]
-        assert client.build(rest_api.ArrayApi).arrays_browser_shared_get().arrays is None  # it is his organization's
+        shared = client.build(rest_api.ArrayApi).arrays_browser_shared_get().arrays
+        assert [a.name for a in shared] == ["visits"]  # the other is his organization's
         owned = client.build(rest_api.ArrayApi).arrays_browser_owned_get()
         assert [a.tiledb_uri for a in owned.arrays] == ["tiledb://lab/counts-2024"]
         ctx = self.login("eve")
