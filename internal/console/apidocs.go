@@ -36,6 +36,7 @@ func (c *Console) Documentation(table []web.Operation) ([]web.Operation, error) 
 // apiRow is an operation as the page shows it.
 type apiRow struct {
 	ID, Method, Path, Call, Scopes string
+	Query, Members                 string
 	Built                          bool
 }
 
@@ -61,7 +62,8 @@ func apiPage(table []web.Operation) []apiSection {
 			sections[name] = &apiSection{Name: name}
 		}
 		s := sections[name]
-		s.Rows = append(s.Rows, apiRow{ID: op.ID, Method: op.Method, Path: op.Path, Call: callsOf(op), Scopes: scopesOf(op), Built: op.Handle != nil})
+		s.Rows = append(s.Rows, apiRow{ID: op.ID, Method: op.Method, Path: op.Path, Call: callsOf(op), Scopes: scopesOf(op), Built: op.Handle != nil,
+			Query: forms[op.ID].query, Members: forms[op.ID].members})
 	}
 	var list []apiSection
 	for _, name := range slices.Sorted(maps.Keys(sections)) {
