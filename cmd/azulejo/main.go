@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"azulejo/internal/activity"
 )
 
 // commands is the command line: one field per subcommand.
@@ -65,6 +67,7 @@ var errReported = errors.New("reported")
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ctx = activity.As(ctx, "", "", commandLine)
 	var line commands
 	status := -1
 	parser, err := kong.New(&line, kong.Name("azulejo"), kong.Description("Stores, shares and slices arrays for TileDB's clients."),

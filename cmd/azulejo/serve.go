@@ -333,6 +333,7 @@ func (s *server) listen(ctx context.Context) error {
 			s.log.Info("assets were put into the search index", "assets", n)
 		}
 	})
+	s.keepAudit(background, &housekeeping)
 	if s.store.db.Shared() {
 		turns := time.NewTicker(recoverEvery)
 		defer turns.Stop()
@@ -374,6 +375,41 @@ func (s *server) listen(ctx context.Context) error {
 		return errors.Join(stopped, err)
 	}
 	return stopped
+}
+
+// retainEvery is how often activity that is older than it is kept is removed.
+const retainEvery = time.Hour
+
+// keepAudit sends the audit log where the settings say and removes old activity, until ctx ends.
+func (s *server) keepAudit(ctx context.Context, all *sync.WaitGroup) {
+	report := func(err error) { s.log.Error("audit", "error", err) }
+	audit := s.settings.Audit
+	if audit.File != "" {
+		stream := activity.NewStream(s.store.db, "file", activity.ToFile(audit.File))
+		all.Go(func() { stream.Run(ctx, report) })
+	}
+	if audit.Webhook != "" {
+		client := credential.Client(s.settings.AllowEndpoints)
+		stream := activity.NewStream(s.store.db, "webhook", activity.ToWebhook(client, audit.Webhook, audit.Secret))
+		all.Go(func() { stream.Run(ctx, report) })
+	}
+	if audit.Retention == 0 {
+		return
+	}
+	turns := time.NewTicker(retainEvery)
+	all.Go(func() {
+		defer turns.Stop()
+		for {
+			if err := s.uses.Retain(ctx, time.Now().Add(-audit.Retention)); err != nil && ctx.Err() == nil {
+				report(err)
+			}
+			select {
+			case <-turns.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }
 
 // recoverEvery is how often one of several servers ends what another has left that crashed.

@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 
 	"azulejo/internal/access"
+	"azulejo/internal/activity"
 	"azulejo/internal/db"
 )
 
@@ -102,8 +103,10 @@ func (a *Accounts) Create(ctx context.Context, n NewUser) (User, error) {
 	}
 	var u User
 	err = a.update(ctx, func(tx *sql.Tx) error {
-		u, err = a.insert(ctx, tx, n, hash)
-		return err
+		if u, err = a.insert(ctx, tx, n, hash); err != nil {
+			return err
+		}
+		return activity.RecordBy(ctx, tx, a.now(), activity.UserCreated, u.Name)
 	})
 	return u, err
 }
@@ -248,10 +251,20 @@ func (a *Accounts) SetPassword(ctx context.Context, userID, password string) err
 // nor any of its tokens is accepted (tokens within a second, see token.Tokens).
 // The error is of class ErrNotFound if there is no such user.
 func (a *Accounts) SetDisabled(ctx context.Context, userID string, disabled bool) error {
+	event, at := activity.UserEnabled, any(nil)
 	if disabled {
-		return a.change(ctx, "UPDATE users SET disabled_at = ? WHERE id = ?", a.now().Unix(), userID)
+		event, at = activity.UserDisabled, a.now().Unix()
 	}
-	return a.change(ctx, "UPDATE users SET disabled_at = NULL WHERE id = ?", userID)
+	return a.update(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, "UPDATE users SET disabled_at = ? WHERE id = ?", at, userID)
+		if err != nil {
+			return fmt.Errorf("user: %w", err)
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(ErrNotFound, err)
+		}
+		return activity.RecordBy(ctx, tx, a.now(), event, "user "+userID)
+	})
 }
 
 func (a *Accounts) change(ctx context.Context, stmt string, args ...any) error {

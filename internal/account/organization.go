@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"azulejo/internal/access"
+	"azulejo/internal/activity"
 	"azulejo/internal/db"
 )
 
@@ -69,7 +70,10 @@ func (a *Accounts) CreateOrganization(ctx context.Context, ownerID, name string,
 		if err != nil {
 			return fmt.Errorf("new organization: %w", err)
 		}
-		return a.insertMember(ctx, tx, o.ID, ownerID, access.RoleOwner)
+		if err := a.insertMember(ctx, tx, o.ID, ownerID, access.RoleOwner); err != nil {
+			return err
+		}
+		return activity.RecordBy(ctx, tx, a.now(), activity.OrganizationCreated, o.Name)
 	})
 	return o, err
 }
@@ -184,7 +188,7 @@ func (a *Accounts) DeleteOrganization(ctx context.Context, id string) error {
 		if err != nil {
 			return fmt.Errorf("organization: %w", err)
 		}
-		return nil
+		return activity.RecordBy(ctx, tx, a.now(), activity.OrganizationDeleted, id)
 	})
 }
 
@@ -268,7 +272,12 @@ func (a *Accounts) AddMember(ctx context.Context, organizationID, user string, r
 	if u.Service != "" {
 		return fmt.Errorf("%w: %s is a service account of another organization, or of this one", ErrInvalid, u.Name)
 	}
-	return a.update(ctx, func(tx *sql.Tx) error { return a.insertMember(ctx, tx, organizationID, u.ID, role) })
+	return a.update(ctx, func(tx *sql.Tx) error {
+		if err := a.insertMember(ctx, tx, organizationID, u.ID, role); err != nil {
+			return err
+		}
+		return activity.RecordBy(ctx, tx, a.now(), activity.MemberAdded, u.Name+" as "+string(role)+" to organization "+organizationID)
+	})
 }
 
 func badRole(role access.Role) error {
@@ -281,15 +290,16 @@ func (a *Accounts) SetRole(ctx context.Context, organizationID, userID string, r
 	if !role.Valid() {
 		return badRole(role)
 	}
-	return a.changeMember(ctx, organizationID, "UPDATE members SET role = ? WHERE organization_id = ? AND user_id = ?", string(role), organizationID, userID)
+	return a.changeMember(ctx, organizationID, activity.MemberChanged, "user "+userID+" to "+string(role),
+		"UPDATE members SET role = ? WHERE organization_id = ? AND user_id = ?", string(role), organizationID, userID)
 }
 
 // RemoveMember: see SetRole.
 func (a *Accounts) RemoveMember(ctx context.Context, organizationID, userID string) error {
-	return a.changeMember(ctx, organizationID, "DELETE FROM members WHERE organization_id = ? AND user_id = ?", organizationID, userID)
+	return a.changeMember(ctx, organizationID, activity.MemberRemoved, "user "+userID, "DELETE FROM members WHERE organization_id = ? AND user_id = ?", organizationID, userID)
 }
 
-func (a *Accounts) changeMember(ctx context.Context, organizationID, stmt string, args ...any) error {
+func (a *Accounts) changeMember(ctx context.Context, organizationID string, event activity.Event, what, stmt string, args ...any) error {
 	return a.update(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, stmt, args...)
 		if err != nil {
@@ -298,7 +308,10 @@ func (a *Accounts) changeMember(ctx context.Context, organizationID, stmt string
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrNoMember, err)
 		}
-		return owned(ctx, tx, organizationID)
+		if err := owned(ctx, tx, organizationID); err != nil {
+			return err
+		}
+		return activity.RecordBy(ctx, tx, a.now(), event, what+" in organization "+organizationID)
 	})
 }
 

@@ -9,6 +9,8 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+
+	"azulejo/internal/activity"
 )
 
 // Profile is what a user says about itself beyond its name and address; none of it decides anything but Charged.
@@ -218,6 +220,6 @@ func (a *Accounts) Delete(ctx context.Context, userID string) error {
 				return fmt.Errorf("organization %s: %w", m.Name, err)
 			}
 		}
-		return nil
+		return activity.RecordBy(ctx, tx, a.now(), activity.UserDeleted, u.Name)
 	})
 }

@@ -36,6 +36,29 @@ const (
 	// Shared says that somebody shared an asset, or shares it no longer.
 	Shared Event = "asset-shared"
 
+	UserCreated  Event = "user-created"
+	UserDisabled Event = "user-disabled"
+	UserEnabled  Event = "user-enabled"
+	UserDeleted  Event = "user-deleted"
+
+	OrganizationCreated Event = "organization-created"
+	OrganizationDeleted Event = "organization-deleted"
+	MemberAdded         Event = "member-added"
+	MemberChanged       Event = "member-changed"
+	MemberRemoved       Event = "member-removed"
+
+	Invited             Event = "invitation-made"
+	InvitationAccepted  Event = "invitation-accepted"
+	InvitationCancelled Event = "invitation-cancelled"
+
+	CredentialAdded   Event = "credential-added"
+	CredentialChanged Event = "credential-changed"
+	CredentialRemoved Event = "credential-removed"
+
+	FactorConfirmed Event = "second-factor-confirmed"
+	FactorRemoved   Event = "second-factor-removed"
+	RecoveryUsed    Event = "recovery-code-used"
+
 	ServiceCreated Event = "service-account-created"
 	ServiceChanged Event = "service-account-changed"
 	ServiceDeleted Event = "service-account-deleted"

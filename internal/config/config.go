@@ -25,6 +25,7 @@ type Config struct {
 
 	AllowEndpoints []string // hosts in private networks that users may name as endpoints of object stores
 
+	Audit     Audit  // where the audit log is sent to
 	PublicURL string // address under which people reach the server, for links in mails; without a slash at the end
 	Mail      Mail   // how mail is sent
 
@@ -54,6 +55,13 @@ type Config struct {
 
 	ShutdownGrace time.Duration // time that running requests get after SIGTERM
 	LogLevel      string        // debug, info, warn or error
+}
+
+// Audit is where the audit log is sent to, and how long activity is kept.
+type Audit struct {
+	File, Webhook string        // empty for neither
+	Secret        string        // signs what goes to the webhook, empty for no signature
+	Retention     time.Duration // of the activity of assets, 0 for ever
 }
 
 // Mail is how the server sends mail.
@@ -113,6 +121,14 @@ var settings = []Setting{
 		set: appendText(func(c *Config) *[]string { return &c.AllowPaths })},
 	{Key: "allow-endpoint", Repeat: true, Help: "host, or host:port, that users may name as endpoint of an object store though it is on this machine or in a private network",
 		set: appendText(func(c *Config) *[]string { return &c.AllowEndpoints })},
+	{Key: "audit-file", Help: "file to which the audit log is appended as lines of JSON",
+		set: text(func(c *Config) *string { return &c.Audit.File })},
+	{Key: "audit-webhook", Help: "URL to which the audit log is posted as JSON; not on this machine or in a private network unless allow-endpoint names its host",
+		set: text(func(c *Config) *string { return &c.Audit.Webhook })},
+	{Key: "audit-webhook-secret", Secret: true, Help: "text with which what is posted is signed",
+		set: text(func(c *Config) *string { return &c.Audit.Secret })},
+	{Key: "activity-retention", Default: "0s", Help: "time that the activity of assets is kept, 0 for ever; the audit log is always kept",
+		set: duration(func(c *Config) *time.Duration { return &c.Audit.Retention })},
 	{Key: "public-url", Help: "address under which people reach the server, such as https://arrays.example.org; links in mails begin with it",
 		set: text(func(c *Config) *string { return &c.PublicURL })},
 	{Key: "mail-server", Help: "host:port of the SMTP server that takes mail; without one the administrator passes links on",

@@ -29,6 +29,10 @@ func (c Config) Validate() error {
 		"database: not a URL of the form postgres://user:password@host:port/database")
 	c.validateListen(wrong)
 	c.validateMail(wrong)
+	hook, err := url.Parse(c.Audit.Webhook)
+	wrong(c.Audit.Webhook == "" || err == nil && (hook.Scheme == "https" || hook.Scheme == "http") && hook.Host != "" && hook.User == nil,
+		"audit-webhook: not a URL of the form https://host/path")
+	wrong(c.Audit.Retention >= 0, "activity-retention: %v is negative", c.Audit.Retention)
 	for _, p := range c.AllowPaths {
 		wrong(p != "", "allow-path: name a directory")
 		wrong(filepath.Clean(p) != "/", "allow-path: %q would allow the whole machine", p)

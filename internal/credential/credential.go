@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"azulejo/internal/activity"
 	"azulejo/internal/db"
 )
 
@@ -122,7 +123,10 @@ func (s *Credentials) Add(ctx context.Context, c Credential, secret string) erro
 		_, err := tx.ExecContext(ctx, `INSERT INTO credentials (id, namespace_id, name, name_key, provider, type, public, sealed, provider_default,
 			in_tasks, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, c.ID, c.NamespaceID, c.Name, strings.ToLower(c.Name),
 			c.Kind.Provider, c.Kind.Type, string(public), sealed, c.Default, c.InTasks, now, now)
-		return stored(err)
+		if err != nil {
+			return stored(err)
+		}
+		return s.record(ctx, tx, activity.CredentialAdded, c.NamespaceID, c.Name)
 	})
 }
 
@@ -184,8 +188,13 @@ func (s *Credentials) Update(ctx context.Context, c Credential, secret *string) 
 				return stored(err)
 			}
 		}
-		return nil
+		return s.record(ctx, tx, activity.CredentialChanged, c.NamespaceID, c.Name)
 	})
+}
+
+// record writes a line of the audit log about a credential.
+func (s *Credentials) record(ctx context.Context, tx *sql.Tx, event activity.Event, namespaceID, name string) error {
+	return activity.RecordBy(ctx, tx, s.now(), event, name+" of namespace "+namespaceID)
 }
 
 // Remove forgets a credential. The error is of class ErrNotFound.
@@ -198,7 +207,7 @@ func (s *Credentials) Remove(ctx context.Context, namespaceID, name string) erro
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrNotFound, err)
 		}
-		return nil
+		return s.record(ctx, tx, activity.CredentialRemoved, namespaceID, name)
 	})
 }
 

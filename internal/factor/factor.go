@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"azulejo/internal/activity"
 	"azulejo/internal/db"
 )
 
@@ -170,8 +171,12 @@ func (f *Factors) Confirm(ctx context.Context, userID, code string) ([]string, e
 		if !ok {
 			return ErrCode
 		}
-		return set(ctx, tx, "UPDATE second_factors SET confirmed_at = ?, last_step = ?, recovery = ? WHERE user_id = ?",
+		err = set(ctx, tx, "UPDATE second_factors SET confirmed_at = ?, last_step = ?, recovery = ? WHERE user_id = ?",
 			f.now().Unix(), at, strings.Join(hashes, " "), userID)
+		if err != nil {
+			return err
+		}
+		return activity.RecordBy(ctx, tx, f.now(), activity.FactorConfirmed, "of user "+userID)
 	})
 }
 
@@ -216,7 +221,11 @@ func (f *Factors) Use(ctx context.Context, userID, code string) error {
 		if len(code) != codeChars || i < 0 {
 			return ErrCode
 		}
-		return set(ctx, tx, "UPDATE second_factors SET recovery = ? WHERE user_id = ?", strings.Join(slices.Delete(r.recovery, i, i+1), " "), userID)
+		left := slices.Delete(r.recovery, i, i+1)
+		if err := set(ctx, tx, "UPDATE second_factors SET recovery = ? WHERE user_id = ?", strings.Join(left, " "), userID); err != nil {
+			return err
+		}
+		return activity.RecordBy(ctx, tx, f.now(), activity.RecoveryUsed, fmt.Sprintf("of user %s, %d are left", userID, len(left)))
 	})
 }
 
@@ -230,6 +239,6 @@ func (f *Factors) Remove(ctx context.Context, userID string) error {
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(ErrNone, err)
 		}
-		return nil
+		return activity.RecordBy(ctx, tx, f.now(), activity.FactorRemoved, "of user "+userID)
 	})
 }

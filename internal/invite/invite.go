@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"azulejo/internal/access"
+	"azulejo/internal/activity"
 	"azulejo/internal/db"
 )
 
@@ -95,6 +96,13 @@ func (v *Invitations) Create(ctx context.Context, list []Invitation) ([]Invitati
 		}
 		for _, n := range made {
 			if err := insert(ctx, tx, n); err != nil {
+				return err
+			}
+			to := n.Email
+			if to == "" {
+				to = "namespace " + n.NamespaceID
+			}
+			if err := activity.RecordBy(ctx, tx, now, activity.Invited, fmt.Sprintf("%s of %s to %s%s", n.ID, to, n.AssetID, n.OrganizationID)); err != nil {
 				return err
 			}
 		}
@@ -181,21 +189,22 @@ func (v *Invitations) ByID(ctx context.Context, id string) (Invitation, error) {
 // Claim marks an invitation as accepted by a namespace. Of several callers it succeeds for one. Error class: ErrOver.
 func (v *Invitations) Claim(ctx context.Context, id, namespaceID string) error {
 	now := v.clock().Unix()
-	return v.change(ctx, ErrOver, "UPDATE invitations SET accepted_at = ?, accepted_by = ? WHERE id = ? AND accepted_at IS NULL AND expires_at > ?",
+	return v.change(ctx, ErrOver, activity.InvitationAccepted, id, "UPDATE invitations SET accepted_at = ?, accepted_by = ? WHERE id = ? AND accepted_at IS NULL AND expires_at > ?",
 		now, namespaceID, id, now)
 }
 
 // Release opens an invitation again whose claim led to nothing. Error class: ErrNotFound.
 func (v *Invitations) Release(ctx context.Context, id string) error {
-	return v.change(ctx, ErrNotFound, "UPDATE invitations SET accepted_at = NULL, accepted_by = '' WHERE id = ?", id)
+	return v.change(ctx, ErrNotFound, "", id, "UPDATE invitations SET accepted_at = NULL, accepted_by = '' WHERE id = ?", id)
 }
 
 // Cancel removes an invitation that is open. Error class: ErrNotFound.
 func (v *Invitations) Cancel(ctx context.Context, id string) error {
-	return v.change(ctx, ErrNotFound, "DELETE FROM invitations WHERE id = ? AND accepted_at IS NULL", id)
+	return v.change(ctx, ErrNotFound, activity.InvitationCancelled, id, "DELETE FROM invitations WHERE id = ? AND accepted_at IS NULL", id)
 }
 
-func (v *Invitations) change(ctx context.Context, none error, stmt string, args ...any) error {
+// change runs a statement on the invitation of an id, with a line of the audit log unless event is empty.
+func (v *Invitations) change(ctx context.Context, none error, event activity.Event, id, stmt string, args ...any) error {
 	return v.db.Update(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, stmt, args...)
 		if err != nil {
@@ -204,6 +213,9 @@ func (v *Invitations) change(ctx context.Context, none error, stmt string, args 
 		if n, err := res.RowsAffected(); err != nil || n == 0 {
 			return errors.Join(none, err)
 		}
-		return nil
+		if event == "" {
+			return nil
+		}
+		return activity.RecordBy(ctx, tx, v.clock(), event, id)
 	})
 }
