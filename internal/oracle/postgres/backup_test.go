@@ -13,7 +13,7 @@ import (
 	"azulejo/internal/oracle/pyenv"
 )
 
-// TestBackupCrosses restores the backup of a running server on PostgreSQL to SQLite, and the backup of that to PostgreSQL again:
+// TestBackupCrosses restores the backup of a server on PostgreSQL to SQLite, and the backup of that to PostgreSQL again:
 // every row stays what it was, and a token of the first server opens the last.
 func TestBackupCrosses(t *testing.T) {
 	ctx, pg := t.Context(), Start(t)
@@ -45,6 +45,9 @@ func TestBackupCrosses(t *testing.T) {
 	if code, body, err := launch.Do(made); err != nil || code != http.StatusNoContent {
 		t.Fatalf("a group: %d %s, %v", code, body, err)
 	}
+	if err := first.Stop(); err != nil { // what it notes once a second would come between the comparisons
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	if out := run(pg.URL("postgres"), "backup", at("backup1"), "--data", first.Data, "--storage"); !strings.Contains(out, "metadata of 1 users and 1 assets") {
@@ -69,7 +72,7 @@ func TestBackupCrosses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer to.Close()
-	tables := rows(t, from, "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name NOT IN ('changes', 'migrations')")
+	tables := rows(t, from, "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_name NOT IN ('changes', 'migrations', 'asset_texts')") // SQLite has no such ones
 	if len(tables) < 10 {
 		t.Fatalf("only tables %v", tables)
 	}
