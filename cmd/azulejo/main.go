@@ -24,6 +24,8 @@ type commands struct {
 	User    userCommand     `cmd:"" help:"Add users to a data directory."`
 	Service serviceCommand  `cmd:"" help:"Manage service accounts of organizations."`
 	Audit   auditCommand    `cmd:"" help:"Print who did what with which token, from the audit log."`
+	Quota   quotaCommand    `cmd:"" help:"Set and list what namespaces may spend in a month."`
+	Usage   usageCommand    `cmd:"" help:"Print what was done at whose cost, as CSV."`
 	DB      databaseCommand `cmd:"" name:"db" help:"Carry the metadata of a data directory to another database."`
 	Backup  backupCommand   `cmd:"" help:"Copy the metadata, and the default storage if asked, while the server runs."`
 	Restore restoreCommand  `cmd:"" help:"Bring a backup back into a new data directory or database."`

@@ -34,6 +34,7 @@ import (
 	"azulejo/internal/s3face"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
+	"azulejo/internal/usage"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/vfs/file"
@@ -131,6 +132,7 @@ type server struct {
 	store    *store
 	vault    *vault.Vault
 	uses     *activity.Uses
+	usage    *usage.Usage
 	letters  *letters.Letters
 	web      *web.Server
 	// compacted counts what the upkeep does.
@@ -213,6 +215,7 @@ func (s *server) wire(ctx context.Context) error {
 		return fmt.Errorf("ending what a crash interrupted: %w", err)
 	}
 	s.uses = activity.NewUses(s.store.db)
+	s.usage = usage.New(s.store.db, time.Now)
 	bodies, err := spool.Open(filepath.Join(s.settings.Data, "spool"))
 	if err != nil {
 		return err
@@ -225,7 +228,7 @@ func (s *server) wire(ctx context.Context) error {
 			return err
 		}
 	}
-	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Key: key,
+	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Usage: s.usage, Key: key,
 		Invites: invites, Letters: s.letters, Secrets: credential.New(s.store.db, time.Now, s.vault), Factors: factors,
 		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp), Endpoints: s.settings.AllowEndpoints}})
 	pages, err := console.New(console.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Letters: s.letters})
@@ -245,7 +248,7 @@ func (s *server) wire(ctx context.Context) error {
 	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Factors: factors, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
 		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: append(api.Classes(), console.Classes()...), ErrorPage: pages.ErrorPage,
-		Done: operations.Done}
+		Done: operations.Done, Admit: operations.Admit}
 	if s.store.db.Shared() {
 		options.Context = s.store.db.Once
 	}
@@ -319,6 +322,9 @@ func (s *server) listen(ctx context.Context) error {
 	})
 	housekeeping.Go(func() {
 		s.uses.Run(background, func(err error) { s.log.Error("activity", "error", err) })
+	})
+	housekeeping.Go(func() {
+		s.usage.Run(background, func(err error) { s.log.Error("usage", "error", err) })
 	})
 	if s.letters.Sends() {
 		housekeeping.Go(func() {

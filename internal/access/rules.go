@@ -76,6 +76,7 @@ const (
 	OrgCredentialsWrite
 	SelfSecure    // the caller's second factor
 	PaymentShare  // let others work at a namespace's cost
+	UsageRead     // what was done at a namespace's cost
 	ArrayTransfer // give an array to another namespace
 	GroupTransfer
 	actions // number of actions
@@ -171,6 +172,7 @@ var rules = [actions]rule{
 
 	ArrayTransfer: {name: "array:transfer", scopes: []Scope{ScopeArrayAdmin}, on: asArray, see: anyRight, do: CanDelete},
 	GroupTransfer: {name: "group:transfer", scopes: []Scope{ScopeGroupAdmin}, on: asGroup, see: anyRight, do: CanDelete},
+	UsageRead:     {name: "namespace:usage", scopes: []Scope{ScopeUserRead}, on: inSpace, see: beMember, do: CanEditOrganization},
 	PaymentShare:  {name: "namespace:share-payment", scopes: []Scope{ScopeUserAdmin}, on: inSpace, see: beMember, do: CanEditBilling},
 
 	SignUp:           {name: "user:sign-up", open: true},

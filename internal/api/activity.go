@@ -69,8 +69,9 @@ func useOf(r *web.Request) string {
 	return ""
 }
 
-// Done notes a call that was done in the log of the asset that it used. It is for web.Options.
+// Done counts a call that was done, and notes it in the log of the asset that it used. It is for web.Options.
 func (a *API) Done(r *web.Request, sent, received int64) {
+	a.count(r, sent, received)
 	x, ok := r.Found.(catalog.Asset)
 	word := useOf(r)
 	if !ok || x.ID == "" || word == "" || r.Subject.UserID == "" {

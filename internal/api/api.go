@@ -34,6 +34,7 @@ import (
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
 	"azulejo/internal/upload"
+	"azulejo/internal/usage"
 	"azulejo/internal/vault"
 	"azulejo/internal/web"
 	"azulejo/internal/wire"
@@ -54,6 +55,7 @@ type API struct {
 	letters  *letters.Letters
 	vault    *vault.Vault
 	uses     *activity.Uses
+	usage    *usage.Usage
 	key      []byte
 	limits   Limits
 	spool    *spool.Dir
@@ -83,8 +85,10 @@ type Parts struct {
 	Letters  *letters.Letters
 	Vault    *vault.Vault
 	Uses     *activity.Uses
-	Key      []byte
-	Limits   Limits
+	// Usage counts what is done at whose cost; nil counts nothing.
+	Usage  *usage.Usage
+	Key    []byte
+	Limits Limits
 	// Spool keeps cells that are too many for memory.
 	Spool *spool.Dir
 	// Repeats remembers writes until their replies were sent.
@@ -93,7 +97,7 @@ type Parts struct {
 
 // New returns the operations over their parts.
 func New(p Parts) *API {
-	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, key: p.Key, limits: p.Limits, spool: p.Spool, repeats: p.Repeats,
+	return &API{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, vault: p.Vault, uses: p.Uses, usage: p.Usage, key: p.Key, limits: p.Limits, spool: p.Spool, repeats: p.Repeats,
 		invites: p.Invites, secrets: p.Secrets, factors: p.Factors, letters: p.Letters}
 }
 
@@ -102,7 +106,7 @@ func (a *API) Operations() []web.Operation {
 	var ops []web.Operation
 	for _, list := range [][]web.Operation{a.arrayOps(), a.maintenanceOps(), a.queryOps(), a.catalogOps(), a.groupOps(), a.tokenOps(), a.userOps(),
 		a.organizationOps(), a.sharingOps(), a.groupCatalogOps(), a.assetOps(),
-		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.factorOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.codeOps(), a.laterOps()} {
+		a.activityOps(), a.favoriteOps(), a.invitationOps(), a.credentialOps(), a.factorOps(), a.fileOps(), a.notebookOps(), a.previewOps(), a.codeOps(), a.usageOps(), a.laterOps()} {
 		ops = append(ops, list...)
 	}
 	return ops
@@ -115,6 +119,8 @@ var errMediaType = errors.New("unsupported media type")
 // not see: public takes them out.
 func Classes() []web.Class {
 	return []web.Class{
+		{Err: usage.ErrSpent, Status: http.StatusPaymentRequired, Code: 4021},
+		{Err: usage.ErrMany, Status: http.StatusRequestEntityTooLarge, Code: 4134},
 		{Err: errPreview, Status: http.StatusRequestEntityTooLarge, Code: 4133},
 		{Err: vault.ErrNotFile, Status: http.StatusBadRequest, Code: 4116},
 		{Err: vault.ErrTooLong, Status: http.StatusBadRequest, Code: 4117},

@@ -39,10 +39,10 @@ func newWorld(t *testing.T) *world {
 func newWorldIn(t testing.TB, dir, allowed string) *world {
 	t.Helper()
 	w := &world{Parts: servertest.NewIn(t, dir, allowed)}
-	w.api = New(Parts{Accounts: w.Accounts, Tokens: w.Tokens, Catalog: w.Catalog, Vault: w.Vault, Uses: w.Uses, Spool: w.Spool, Repeats: w.Repeats, Key: bytes.Repeat([]byte{7}, 32),
+	w.api = New(Parts{Accounts: w.Accounts, Tokens: w.Tokens, Catalog: w.Catalog, Vault: w.Vault, Uses: w.Uses, Usage: w.Usage, Spool: w.Spool, Repeats: w.Repeats, Key: bytes.Repeat([]byte{7}, 32),
 		Invites: w.Invites, Secrets: w.Secrets, Factors: w.Factors, Letters: w.Letters, Limits: Limits{MessageBytes: 16 << 20, SpoolFrom: 256 << 10}})
 	var err error
-	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: w.Tokens, Accounts: w.Accounts, Classes: Classes(), Done: w.api.Done, Factors: w.Factors}, w.api.Operations())
+	w.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: w.Tokens, Accounts: w.Accounts, Classes: Classes(), Done: w.api.Done, Admit: w.api.Admit, Factors: w.Factors}, w.api.Operations())
 	must(t, err)
 	return w
 }

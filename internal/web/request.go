@@ -42,6 +42,9 @@ type Request struct {
 	// decoded.
 	Found, Decoded any
 
+	// Payer is the UUID of the namespace at whose cost the call is, as Admit found it; it may be empty.
+	Payer string
+
 	params []param
 	// received counts the body as it comes.
 	received *countedBody

@@ -106,6 +106,11 @@ func (s *Server) run(w *recorder, r *Request) error {
 	if r.Op.Handle == nil {
 		return fmt.Errorf("%s is %w", r.Op.ID, access.ErrNotBuilt)
 	}
+	if s.Admit != nil {
+		if err := s.Admit(r); err != nil {
+			return err
+		}
+	}
 	return r.Op.Handle(w, r)
 }
 

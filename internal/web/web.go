@@ -120,6 +120,8 @@ type Options struct {
 	// Context, if not nil, makes the context of each request from the
 	// connection's.
 	Context func(context.Context) context.Context
+	// Admit, if not nil, is asked before a call that is allowed is done. Its error refuses it.
+	Admit func(r *Request) error
 	// Done, if not nil, is told of every call of an operation that was done, with the bytes of the reply and of the request.
 	Done func(r *Request, sent, received int64)
 	// Classes are error classes of packages this one does not know, such as the

@@ -24,6 +24,7 @@ import (
 	"azulejo/internal/repeat"
 	"azulejo/internal/spool"
 	"azulejo/internal/token"
+	"azulejo/internal/usage"
 	"azulejo/internal/vault"
 	"azulejo/vfs/file"
 )
@@ -42,6 +43,7 @@ type Parts struct {
 	Mails   []mail.Message
 	Vault   *vault.Vault
 	Uses    *activity.Uses
+	Usage   *usage.Usage
 	Spool   *spool.Dir
 	Repeats *repeat.Writes
 	// Dir is the data directory, Allowed one that ann may use as well.
@@ -73,6 +75,7 @@ func NewIn(t testing.TB, dir, allowed string) *Parts {
 	p.Catalog, err = catalog.Open(d, time.Now, dir, []string{allowed}, "ann")
 	Must(t, err)
 	p.Uses = activity.NewUses(d)
+	p.Usage = usage.New(d, time.Now)
 	p.Repeats = repeat.New(d, time.Now)
 	p.Spool, err = spool.Open(filepath.Join(dir, "spool"))
 	Must(t, err)
