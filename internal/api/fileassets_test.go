@@ -289,7 +289,7 @@ func TestWrapAndExport(t *testing.T) {
 	wrap(`{"input_uri":"file://`+w.Allowed+`/in.pdf","name":"doc"}`, 409, "exists")
 	wrap(`{"input_uri":"file://`+w.Allowed+`/none.pdf"}`, 404, "none.pdf")
 	wrap(`{"input_uri":"file:///etc/passwd"}`, 403, "storage")
-	wrap(`{"input_uri":"gs://bucket/x"}`, 501, "storage of this server")
+	wrap(`{"input_uri":"gs://bucket/x"}`, 400, "storage of this server")
 	wrap(`{"input_uri":"s3://bob/x"}`, 404, "")
 	wrap(`{"input_uri":"s3://ann/"}`, 400, "names no file")
 	wrap(`{}`, 400, "missing")
