@@ -231,7 +231,7 @@ func (s *server) wire(ctx context.Context) error {
 	operations := api.New(api.Parts{Spool: bodies, Repeats: repeat.New(s.store.db, time.Now), Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Vault: s.vault, Uses: s.uses, Usage: s.usage, Key: key,
 		Invites: invites, Letters: s.letters, Secrets: credential.New(s.store.db, time.Now, s.vault), Factors: factors,
 		Limits: api.Limits{MessageBytes: s.settings.MaxMessageBody, SignUp: api.SignUp(s.settings.SignUp), Endpoints: s.settings.AllowEndpoints}})
-	pages, err := console.New(console.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Letters: s.letters})
+	pages, err := console.New(console.Parts{Accounts: s.store.accounts, Tokens: s.store.tokens, Catalog: assets, Letters: s.letters, Factors: factors})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 	"azulejo/internal/account"
 	"azulejo/internal/activity"
 	"azulejo/internal/catalog"
+	"azulejo/internal/factor"
 	"azulejo/internal/letters"
 	"azulejo/internal/token"
 	"azulejo/internal/web"
@@ -33,6 +34,7 @@ type Parts struct {
 	Tokens   *token.Tokens
 	Catalog  *catalog.Catalog
 	Letters  *letters.Letters
+	Factors  *factor.Factors
 }
 
 // Console answers the pages. It is safe for concurrent use.
@@ -41,6 +43,7 @@ type Console struct {
 	tokens   *token.Tokens
 	catalog  *catalog.Catalog
 	letters  *letters.Letters
+	factors  *factor.Factors
 	pages    map[string]*template.Template
 
 	// Login checks a name, a password and the code of a second factor, within the limit on wrong ones; to be set before the first request.
@@ -49,8 +52,8 @@ type Console struct {
 
 // New returns the console. The error is a template that does not parse.
 func New(p Parts) (*Console, error) {
-	c := &Console{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, letters: p.Letters, pages: map[string]*template.Template{}}
-	for _, name := range []string{"signin", "arrays", "tokens", "api", "error", "reset", "password", "confirm", "said"} {
+	c := &Console{accounts: p.Accounts, tokens: p.Tokens, catalog: p.Catalog, letters: p.Letters, factors: p.Factors, pages: map[string]*template.Template{}}
+	for _, name := range []string{"signin", "arrays", "tokens", "api", "error", "reset", "password", "confirm", "said", "security"} {
 		page, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("page %s: %w", name, err)
@@ -73,6 +76,12 @@ func (c *Console) Operations() []web.Operation {
 		{ID: "pageSetPassword", Method: http.MethodPost, Path: "/reset/{token}", Action: access.Public, Page: true, Handle: c.setPassword},
 		{ID: "pageConfirm", Method: http.MethodGet, Path: "/confirm/{token}", Action: access.Public, Page: true, Handle: c.confirmForm},
 		{ID: "pageConfirmEmail", Method: http.MethodPost, Path: "/confirm/{token}", Action: access.Public, Page: true, Handle: c.confirm},
+		{ID: "pageSecurity", Method: http.MethodGet, Path: "/settings/security", Action: access.SelfSecure, Page: true, Handle: c.security},
+		{ID: "pageEnrol", Method: http.MethodPost, Path: "/settings/security/enrol", Action: access.SelfSecure, Page: true, Handle: c.enrol},
+		{ID: "pageConfirmFactor", Method: http.MethodPost, Path: "/settings/security/confirm", Action: access.SelfSecure, Page: true, Handle: c.confirmFactor},
+		{ID: "pageRemoveFactor", Method: http.MethodPost, Path: "/settings/security/remove", Action: access.SelfSecure, Page: true, Handle: c.removeFactor},
+		{ID: "pageEndSession", Method: http.MethodPost, Path: "/settings/sessions/revoke", Action: access.TokenRevoke, Page: true, Handle: c.endSession},
+		{ID: "pageEndOtherSessions", Method: http.MethodPost, Path: "/settings/sessions/revoke_others", Action: access.TokenRevoke, Page: true, Handle: c.endOthers},
 		{ID: "pageTokens", Method: http.MethodGet, Path: "/settings/tokens", Action: access.TokensRead, Page: true, Handle: c.tokenList},
 		{ID: "pageCreateToken", Method: http.MethodPost, Path: "/settings/tokens", Action: access.TokenCreate, Page: true, Handle: c.createToken},
 		{ID: "pageRevokeToken", Method: http.MethodPost, Path: "/settings/tokens/revoke", Action: access.TokenRevoke, Page: true, Handle: c.revokeToken},

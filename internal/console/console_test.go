@@ -32,12 +32,12 @@ func newBrowser(t *testing.T) *browser {
 		_, err := tx.Exec("DELETE FROM tokens") // those that other tests use
 		return err
 	}))
-	c, err := New(Parts{Accounts: p.Accounts, Tokens: p.Tokens, Catalog: p.Catalog, Letters: p.Letters})
+	c, err := New(Parts{Accounts: p.Accounts, Tokens: p.Tokens, Catalog: p.Catalog, Letters: p.Letters, Factors: p.Factors})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &browser{t: t, Parts: p, header: http.Header{"Sec-Fetch-Site": {"same-origin"}}}
-	b.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: p.Tokens, Accounts: p.Accounts, ErrorPage: c.ErrorPage,
+	b.server, err = web.New(web.Options{Now: time.Now, Log: web.NewLog(io.Discard, "error"), Tokens: p.Tokens, Accounts: p.Accounts, Factors: p.Factors, ErrorPage: c.ErrorPage,
 		Classes: Classes()}, c.Operations())
 	if err != nil {
 		t.Fatal(err)
