@@ -1,15 +1,22 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"azulejo/array"
+	"azulejo/cells"
+	"azulejo/condition"
+	"azulejo/datatype"
 	"azulejo/internal/access"
 	"azulejo/internal/activity"
+	"azulejo/query"
 	"azulejo/schema"
 	"azulejo/vfs/file"
 )
@@ -53,6 +60,15 @@ func TestPolicies(t *testing.T) {
 	if text := w.send(w.Other, post, on+"/fragment_info", "", 200, ""); strings.Contains(text, fmt.Sprint("__", time.Now().UnixMilli()/100_000)) {
 		t.Errorf("fragment info tells when something was written: %q", text)
 	}
+	// Nor do lists tell, or the search.
+	w.send(w.Full, get, "/v1/arrays/browser/owned?with_metadata=true&search=25.5", "", 200, `"total_items":1`)
+	w.send(w.Other, get, "/v1/arrays/browser/shared?search=mixed", "", 200, `"total_items":1`)
+	w.send(w.Other, get, "/v1/arrays/browser/shared?search=25.5", "", 200, `"total_items":0`)
+	for _, path := range []string{"/v1/arrays/browser/shared?with_metadata=true", "/v1/arrays/ann?with_metadata=true", "/v1/assets/ann?with_metadata=true"} {
+		if text := w.send(w.Other, get, path, "", 200, `"mixed"`); strings.Contains(text, "25.5") || strings.Contains(text, "a text") {
+			t.Errorf("%s tells metadata: %s", path, text)
+		}
+	}
 	// Who may see everything still does.
 	if got := w.send(w.Full, post, on+"/query/submit_query_json", "{}", 200, ""); got != mixedCells {
 		t.Errorf("the owner sees %s", got)
@@ -81,6 +97,61 @@ func TestPolicies(t *testing.T) {
 	w.send(w.Other, post, on+"/query/submit_query_json", `{"fields":["salary","name"]}`, 200, `"eve"`)
 	w.send(w.Full, patch, on+"/share", `{"namespace":"bob","actions":[]}`, 204, "")
 	w.send(w.Other, get, on+"/sample", "", 404, "")
+}
+
+// TestLabelsOfParts lets who may see a part see no dimension labels: neither in the schema nor by their own address.
+func TestLabelsOfParts(t *testing.T) {
+	w := newWorld(t)
+	s := lineSchema()
+	s.AddLabel(0, "height", schema.IncreasingData, datatype.Float64)
+	uri := "file://" + w.Allowed + "/labelled"
+	must(t, array.Create(t.Context(), file.New(), uri, s))
+	w.send(w.Full, post, "/v1/arrays/ann/labelled/register", `{"uri":"`+uri+`"}`, 200, "")
+	labels := "/v1/arrays/ann/labelled%2F__labels%2Fl0"
+	w.send(w.Full, patch, "/v1/arrays/ann/labelled/share", `{"namespace":"bob","actions":["read"]}`, 204, "")
+	w.send(w.Other, get, "/v1/arrays/ann/labelled", "", 200, "height")
+	w.send(w.Other, get, labels, "", 200, "")
+	w.sharePart("labelled", "bob", `{"ranges":{"d":[2,3]}}`, 204, "")
+	if text := w.send(w.Other, get, "/v1/arrays/ann/labelled", "", 200, ""); strings.Contains(text, "height") {
+		t.Errorf("the schema tells of the label: %q", text)
+	}
+	w.send(w.Other, get, labels, "", 403, "labels are none of it")
+	w.send(w.Full, get, labels, "", 200, "")
+}
+
+// TestFaultsOfParts tells who may see a part nothing of the rest by what goes wrong.
+func TestFaultsOfParts(t *testing.T) {
+	w := newWorld(t)
+	uri := w.mixed()
+	w.sharePart("mixed", "bob", `{"hidden":["text"]}`, 204, "")
+	arr, err := array.Open(t.Context(), file.New(), uri, array.Latest(), array.ForWriting())
+	must(t, err)
+	_, err = query.Delete(t.Context(), arr, condition.CompareText("text", condition.EQ, "none"), 0)
+	must(t, err)
+	w.send(w.Other, get, "/v1/arrays/ann/mixed/sample", "", 200, `"eve"`)
+	must(t, array.Evolve(t.Context(), file.New(), uri, schema.Evolution{DropAttributes: []string{"text"}}))
+	for _, path := range []string{"/sample", "/non_empty_domain_json", "/max_buffer_sizes?subarray=a,b,0,1"} {
+		if text := w.send(w.Other, get, "/v1/arrays/ann/mixed"+path, "", 501, "its owner is told"); strings.Contains(text, `\"text`) || strings.Contains(text, "__") {
+			t.Errorf("%s: %s", path, text)
+		}
+	}
+	w.send(w.Full, get, "/v1/arrays/ann/mixed/sample", "", 501, `\"text\"`)
+	// A damaged file.
+	torn := "file://" + w.Allowed + "/torn"
+	must(t, array.Create(t.Context(), file.New(), torn, lineSchema()))
+	arr, err = array.Open(t.Context(), file.New(), torn, array.Latest(), array.ForWriting())
+	must(t, err)
+	_, err = query.Submit(t.Context(), arr, &query.Write{Layout: schema.RowMajor, Columns: []query.Column{cells.Of("a", make([]int32, 10))}})
+	must(t, err)
+	found, err := filepath.Glob(w.Allowed + "/torn/__fragments/*/__fragment_metadata.tdb")
+	must(t, err)
+	must(t, os.WriteFile(found[0], bytes.Repeat([]byte{255}, 200), 0o600))
+	w.send(w.Full, post, "/v1/arrays/ann/torn/register", `{"uri":"`+torn+`"}`, 200, "")
+	w.sharePart("torn", "bob", `{}`, 204, "")
+	w.send(w.Full, get, "/v1/arrays/ann/torn/sample", "", 500, "__fragment_metadata")
+	if text := w.send(w.Other, get, "/v1/arrays/ann/torn/sample", "", 500, "damaged"); strings.Contains(text, "__") {
+		t.Errorf("%s", text)
+	}
 }
 
 func TestBadPolicies(t *testing.T) {

@@ -57,7 +57,7 @@ func (v *Vault) open(ctx context.Context, g access.Grant, a catalog.Asset, at ar
 	}
 	arr, err := array.Open(ctx, v.fs, where.URI(), at, append(opts, array.WithCache(v.cache), array.WithKey(key))...)
 	if err != nil {
-		return nil, err
+		return nil, withheld(g, err)
 	}
 	if kind := TypeName(arr.Schema.Type); a.ArrayType != kind && a.Part() == "" {
 		// The entry of a registered array learns its type at the first open.
@@ -176,7 +176,8 @@ func (a *Array) run(ctx context.Context, r *query.Read) (*query.Result, error) {
 	if len(r.Fields)+len(r.Aggregates) == 0 {
 		return &query.Result{}, nil
 	}
-	return query.Run(ctx, a.arr, r)
+	result, err := query.Run(ctx, a.arr, r)
+	return result, withheld(a.grant, err)
 }
 
 // selection applies what package query does not know to a read, and returns the labels of its region.
@@ -284,5 +285,6 @@ func (a *Array) Estimate(ctx context.Context, r *query.Read, sel Selection) ([]q
 		defer pass.Leave()
 		r.Budget = pool.NewBudget(a.vault.limits.QueryBytes)
 	}
-	return query.Estimate(ctx, a.arr, r)
+	sizes, err := query.Estimate(ctx, a.arr, r)
+	return sizes, withheld(a.grant, err)
 }

@@ -2,10 +2,12 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
 	"azulejo/array"
+	"azulejo/condition"
 	"azulejo/format"
 	"azulejo/fragment"
 	"azulejo/internal/access"
@@ -53,7 +55,7 @@ func sharedPart(ctx context.Context, g access.Grant, arr *array.Array) (*shared,
 	}
 	if names := words.Labels(s); len(names) > 0 {
 		if s, err = arr.WithEnumerations(ctx, s, names...); err != nil {
-			return nil, err
+			return nil, withheld(g, err)
 		}
 	}
 	p := &shared{keys: words.Metadata}
@@ -69,6 +71,30 @@ func sharedPart(ctx context.Context, g access.Grant, arr *array.Array) (*shared,
 		}
 	}
 	return p, nil
+}
+
+// partError is an error about an array to who may see only a part of it: of the same classes, without what its text tells of files,
+// their times, and fields.
+type partError struct{ err error }
+
+func (e *partError) Error() string {
+	return "the array cannot be read; its owner is told the reason when he reads it"
+}
+
+// Is reports whether the error is of a class.
+func (e *partError) Is(class error) bool { return errors.Is(e.err, class) }
+
+// withheld returns what of an error may be told under a grant. Faults of a query are those of its author, and told.
+func withheld(g access.Grant, err error) error {
+	if err == nil || g.Part() == "" {
+		return err
+	}
+	for _, told := range []error{query.ErrInvalid, condition.ErrInvalid, access.ErrDenied} {
+		if errors.Is(err, told) {
+			return err
+		}
+	}
+	return &partError{err}
 }
 
 // Fit checks which part of an array is to be shared, given as JSON, against the newest schema, and returns the text to share
@@ -113,7 +139,8 @@ func (a *Array) WithEnumerations(ctx context.Context, s *schema.Array, names ...
 	if a.part != nil {
 		s = a.part.shown
 	}
-	return a.arr.WithEnumerations(ctx, s, names...)
+	loaded, err := a.arr.WithEnumerations(ctx, s, names...)
+	return loaded, withheld(a.grant, err)
 }
 
 // Enumeration returns one enumeration of the newest schema with its labels.
@@ -121,7 +148,8 @@ func (a *Array) Enumeration(ctx context.Context, name string) (*schema.Enumerati
 	if a.part != nil && !slices.Contains(a.part.shown.EnumerationNames, name) {
 		return nil, fmt.Errorf("%w: no enumeration %q", array.ErrInvalid, name)
 	}
-	return a.arr.Enumeration(ctx, name)
+	e, err := a.arr.Enumeration(ctx, name)
+	return e, withheld(a.grant, err)
 }
 
 // Metadata returns the array's metadata in the interval, sorted by key; of a part those that are shared with it.
@@ -133,7 +161,7 @@ func (a *Array) Metadata(ctx context.Context) ([]format.MetadataEntry, error) {
 	if a.part == nil {
 		return entries, err
 	}
-	return slices.DeleteFunc(entries, func(e format.MetadataEntry) bool { return !slices.Contains(a.part.keys, e.Key) }), err
+	return slices.DeleteFunc(entries, func(e format.MetadataEntry) bool { return !slices.Contains(a.part.keys, e.Key) }), withheld(a.grant, err)
 }
 
 // FragmentInfos describes the fragments, oldest first, and returns their readers for the R-trees. Of a part there are none to
@@ -165,7 +193,8 @@ func (a *Array) NonEmptyDomain(ctx context.Context) ([]schema.Range, error) {
 		return nil, err
 	}
 	defer pass.Leave()
-	return query.NonEmptyDomain(ctx, a.arr, a.part.within, pool.NewBudget(a.vault.limits.QueryBytes))
+	box, err := query.NonEmptyDomain(ctx, a.arr, a.part.within, pool.NewBudget(a.vault.limits.QueryBytes))
+	return box, withheld(a.grant, err)
 }
 
 // limit makes a read one of what the grant covers.

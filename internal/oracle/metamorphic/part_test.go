@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -365,7 +366,11 @@ func (p *player) compareBox(x *part, w *query.Restriction, a *array.Array, at ar
 
 // refused asks for what the part has not got, which must be answered as if it did not exist.
 func (p *player) refused(x *part, w *query.Restriction, a *array.Array) error {
-	shown, err := w.Schema(a.Schema)
+	loaded, err := a.WithEnumerations(p.ctx, a.Schema)
+	if err != nil {
+		return err
+	}
+	shown, err := w.Schema(loaded)
 	if err != nil {
 		return err
 	}
@@ -379,7 +384,8 @@ func (p *player) refused(x *part, w *query.Restriction, a *array.Array) error {
 			return fmt.Errorf("%w: masked %s has labels", errAnswer, at.Name)
 		}
 	}
-	for name := range shown.EnumerationFiles {
+	names := append(slices.Collect(maps.Keys(shown.EnumerationFiles)), slices.Collect(maps.Keys(shown.Enumerations))...)
+	for _, name := range append(names, shown.EnumerationNames...) {
 		if !used[name] {
 			return fmt.Errorf("%w: enumeration %s is shown", errAnswer, name)
 		}
@@ -392,7 +398,7 @@ func (p *player) refused(x *part, w *query.Restriction, a *array.Array) error {
 		}
 		return nil
 	}
-	names := []string{query.TimestampField, query.DeleteTimestampField, "__masked"}
+	names = []string{query.TimestampField, query.DeleteTimestampField, "__masked"}
 	for _, attr := range a.Schema.Attributes {
 		if !slices.Contains(x.shown, attr.Name) {
 			names = append(names, attr.Name)
