@@ -21,6 +21,7 @@ type checkCommand struct {
 	Database  bool     `help:"Compare the catalogue with what is stored."`
 	Repair    bool     `help:"Mend what can be mended without losing anything."`
 	DryRun    bool     `help:"With --repair, say what would be done and do nothing."`
+	Region    string   `help:"Region whose storage this is, as the server has it." env:"AZULEJO_REGION"`
 	AllowPath []string `help:"Directory from which arrays may be registered, as the server has it; may be repeated." env:"AZULEJO_ALLOW_PATH"`
 }
 
@@ -47,6 +48,7 @@ func (c *checkCommand) Run(ctx context.Context) (err error) {
 	if p.Catalog, err = catalog.Open(s.db, time.Now, c.Data, c.AllowPath, account.AdminName); err != nil {
 		return err
 	}
+	p.Catalog.SetRegions(catalog.Regions{Own: c.Region})
 	p.Vault = vault.New(file.New(), p.Catalog, vault.Limits{})
 	counts, err := reconcile.Check(ctx, p, c.Repair && !c.DryRun, func(f reconcile.Finding) { printFinding(f) })
 	if err != nil {

@@ -198,6 +198,8 @@ func (s *server) wire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	peers := s.settings.Regions.Servers()
+	assets.SetRegions(catalog.Regions{Own: s.settings.Regions.Own, Home: s.home(peers)})
 	key, err := secretFile(s.settings.Data, "seal", "clients start their incomplete reads again")
 	if err != nil {
 		return err
@@ -248,7 +250,7 @@ func (s *server) wire(ctx context.Context) error {
 	options := web.Options{Now: time.Now, Log: s.log, Tokens: s.store.tokens, Accounts: s.store.accounts, Factors: factors, Metrics: metrics,
 		MaxJSON: s.settings.MaxJSONBody, Compression: compressions[s.settings.Compression],
 		Pace: web.Pace{Grace: s.settings.ClientGrace, Rate: s.settings.ClientRate}, Classes: append(api.Classes(), console.Classes()...), ErrorPage: pages.ErrorPage,
-		Done: operations.Done, Admit: operations.Admit}
+		Done: operations.Done, Admit: operations.Admit, Regions: peers}
 	if s.store.db.Shared() {
 		options.Context = s.store.db.Once
 	}
@@ -257,6 +259,20 @@ func (s *server) wire(ctx context.Context) error {
 	}
 	pages.Login = s.web.Login
 	return nil
+}
+
+// home returns where namespaces want what they make: the default region that a user chose, if it is one of the regions there are.
+func (s *server) home(peers map[string]string) func(context.Context, string) (string, error) {
+	if len(peers) == 0 {
+		return nil
+	}
+	return func(ctx context.Context, namespaceID string) (string, error) {
+		region, err := s.store.accounts.DefaultRegion(ctx, namespaceID)
+		if peers[region] == "" {
+			return "", err
+		}
+		return region, err
+	}
 }
 
 // secretFile returns a secret that the server keeps among its keys: "seal", by which it knows its own resume positions, or

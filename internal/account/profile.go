@@ -84,6 +84,24 @@ func (a *Accounts) ConfirmedEmail(ctx context.Context, userID string) (string, e
 	return address, nil
 }
 
+// DefaultRegion returns the region where the user with a namespace wants what it makes, "" if it does not care, or nobody has the namespace
+// alone.
+func (a *Accounts) DefaultRegion(ctx context.Context, namespaceID string) (string, error) {
+	var text string
+	var p Profile
+	err := a.db.Read().QueryRowContext(ctx, "SELECT profile FROM users WHERE namespace_id = ?", namespaceID).Scan(&text)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &p)
+	}
+	if err != nil {
+		return "", fmt.Errorf("default region: %w", err)
+	}
+	return p.Region, nil
+}
+
 // UpdateProfile changes what a user says about itself. A new mail address is not confirmed. Error classes: ErrInvalid,
 // ErrNotFound.
 func (a *Accounts) UpdateProfile(ctx context.Context, userID string, patch ProfilePatch) error {

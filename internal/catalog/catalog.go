@@ -77,6 +77,8 @@ type Asset struct {
 	root string
 	// storedPath is the path as it is kept, relative to root; home the namespace in whose storage it lies, if not its own.
 	storedPath, home string
+	// region is the one whose server stores it.
+	region string
 	// sealed is the key of an encrypted array.
 	sealed []byte
 	// part is the folder of an array inside the asset that is meant instead of the asset itself.
@@ -161,6 +163,7 @@ type Catalog struct {
 	storage string   // canonical directory of the default storage
 	allowed []string // canonical directories of the admin
 	admin   string   // name of the user that owns them
+	regions Regions
 
 	// assets remembers what Resolve found until an asset changes.
 	assets *db.Memo[string, Asset]
@@ -219,7 +222,7 @@ func canonicalDir(dir string) (string, error) {
 }
 
 const assetColumns = `a.id, a.namespace_id, n.name, a.kind, a.name, a.root, a.path, a.created_by, a.created_at, a.array_type, a.file_type,
-	a.file_properties, a.description, a.logo, a.tags, a.license_id, a.license_text, a.credentials_name, a.read_only, a.sealed_key, a.home
+	a.file_properties, a.description, a.logo, a.tags, a.license_id, a.license_text, a.credentials_name, a.read_only, a.sealed_key, a.home, a.region
 	FROM assets a JOIN namespaces n ON n.id = a.namespace_id`
 
 type scanner interface{ Scan(...any) error }
@@ -230,7 +233,7 @@ func (c *Catalog) scan(row scanner) (Asset, error) {
 	var properties, tags string
 	err := row.Scan(&a.ID, &a.NamespaceID, &a.Namespace, &a.Kind, &a.Name, &a.root, &a.path, &a.CreatedBy, &created, &a.ArrayType,
 		&a.Info.FileType, &properties, &a.Info.Description, &a.Info.Logo, &tags, &a.Info.LicenseID, &a.Info.LicenseText,
-		&a.Info.CredentialsName, &a.Info.ReadOnly, &a.sealed, &a.home)
+		&a.Info.CredentialsName, &a.Info.ReadOnly, &a.sealed, &a.home, &a.region)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Asset{}, ErrNotFound
 	}
@@ -317,6 +320,9 @@ func (c *Catalog) Locate(ctx context.Context, g access.Grant, a Asset) (Location
 }
 
 func (c *Catalog) locate(ctx context.Context, a Asset) (Location, error) {
+	if err := c.here(a.region); err != nil {
+		return Location{}, err
+	}
 	place := filepath.Join(a.path, a.part)
 	if !linkFree(place) { // the fast way to say it; where it cannot, the slow one decides
 		if path, err := canonical(place); err != nil || path != place {

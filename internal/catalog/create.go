@@ -144,6 +144,9 @@ func (c *Catalog) draft(ctx context.Context, namespaceID string, n NewAsset) (dr
 	if d.id == "" {
 		d.id = newID()
 	}
+	if err := c.home(ctx, namespaceID); err != nil {
+		return d, err
+	}
 	if n.Storage == "" {
 		d.root, d.path, d.fresh = rootDefault, path.Join(namespaceID, d.id), true
 		return d, CheckName(d.Name)
@@ -194,11 +197,11 @@ func (c *Catalog) reserve(ctx context.Context, g access.Grant, d *draft, state s
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO assets (id, namespace_id, kind, name, root, path, state, fresh, created_by, created_at,
-			array_type, file_type, file_properties, description, logo, tags, license_id, license_text, credentials_name, read_only, maker, sealed_key)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			array_type, file_type, file_properties, description, logo, tags, license_id, license_text, credentials_name, read_only, maker, sealed_key, region)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			d.id, g.Object().ID, string(d.Kind), d.Name, d.root, d.path, state, d.fresh, g.Subject().Namespace, c.now().Unix(),
 			d.ArrayType, d.Info.FileType, properties, d.Info.Description, d.Info.Logo, tags, d.Info.LicenseID, d.Info.LicenseText,
-			d.Info.CredentialsName, d.Info.ReadOnly, maker, append([]byte{}, d.SealedKey...))
+			d.Info.CredentialsName, d.Info.ReadOnly, maker, append([]byte{}, d.SealedKey...), c.regions.Own)
 		if db.IsTaken(err) {
 			return fmt.Errorf("%s %q %w", d.Kind, d.Name, ErrExists)
 		}
@@ -377,7 +380,7 @@ func (c *Catalog) recover(ctx context.Context, exists func(context.Context, Kind
 }
 
 func (c *Catalog) interrupted(ctx context.Context) ([]interrupted, error) {
-	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, state, kind, root, path, fresh, maker FROM assets WHERE state <> 'live'")
+	rows, err := c.db.Read().QueryContext(ctx, "SELECT id, state, kind, root, path, fresh, maker FROM assets WHERE state <> 'live' AND region = ?", c.regions.Own)
 	if err != nil {
 		return nil, fmt.Errorf("assets: %w", err)
 	}

@@ -278,6 +278,11 @@ func (c *Catalog) LocateFile(ctx context.Context, g access.Grant, f File) (FileP
 	if err := g.Permits(g.Action(), f.Object().ID); err != nil {
 		return FilePlace{}, err
 	}
+	if f.Asset.ID != "" {
+		if err := c.here(f.Asset.region); err != nil {
+			return FilePlace{}, err
+		}
+	}
 	if f.path == "" || f.root == "" {
 		return FilePlace{}, errNotOwned()
 	}

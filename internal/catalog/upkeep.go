@@ -24,15 +24,17 @@ type Row struct {
 	Encrypted bool
 	// Maker is the server process that is or was at work on it: see db.DB.Alive.
 	Maker string
+
+	region string
 }
 
-const rowColumns = `a.id, a.namespace_id, n.name, a.name, a.kind, a.state, a.root, a.path, length(a.sealed_key) > 0, a.maker
+const rowColumns = `a.id, a.namespace_id, n.name, a.name, a.kind, a.state, a.root, a.path, length(a.sealed_key) > 0, a.maker, a.region
 	FROM assets a JOIN namespaces n ON n.id = a.namespace_id WHERE `
 
 // Storage returns the directory of the default storage.
 func (c *Catalog) Storage() string { return c.storage }
 
-// Rows calls visit with every entry in whatever state, in the order of their ids.
+// Rows calls visit with every entry of this server's region, in whatever state, in the order of their ids.
 func (c *Catalog) Rows(ctx context.Context, visit func(Row) error) error {
 	for last := ""; ; {
 		page, err := c.rows(ctx, "a.id > ? ORDER BY a.id LIMIT ?", last, eachPage)
@@ -41,6 +43,9 @@ func (c *Catalog) Rows(ctx context.Context, visit func(Row) error) error {
 		}
 		last = page[len(page)-1].ID
 		for _, r := range page {
+			if c.here(r.region) != nil {
+				continue
+			}
 			if err := visit(r); err != nil {
 				return err
 			}
@@ -84,7 +89,7 @@ func (c *Catalog) rows(ctx context.Context, where string, args ...any) ([]Row, e
 	for rows.Next() {
 		var r Row
 		var root, path string
-		if err := rows.Scan(&r.ID, &r.NamespaceID, &r.Namespace, &r.Name, &r.Kind, &r.State, &root, &path, &r.Encrypted, &r.Maker); err != nil {
+		if err := rows.Scan(&r.ID, &r.NamespaceID, &r.Namespace, &r.Name, &r.Kind, &r.State, &root, &path, &r.Encrypted, &r.Maker, &r.region); err != nil {
 			return nil, fmt.Errorf("assets: %w", err)
 		}
 		r.Path, r.Inside = c.absolute(root, path), root == rootDefault
@@ -149,8 +154,8 @@ func (c *Catalog) Found(ctx context.Context, namespaceID, path string, n NewAsse
 		if err := tx.QueryRowContext(ctx, "SELECT name FROM namespaces WHERE id = ?", namespaceID).Scan(&owner); err != nil {
 			return fmt.Errorf("namespace: %w", err)
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO assets (id, namespace_id, kind, name, root, path, state, created_by, created_at, array_type)
-			VALUES (?, ?, ?, ?, ?, ?, 'live', ?, ?, ?)`, id, namespaceID, string(n.Kind), name, root, rel, owner, c.now().Unix(), n.ArrayType)
+		_, err = tx.ExecContext(ctx, `INSERT INTO assets (id, namespace_id, kind, name, root, path, state, created_by, created_at, array_type, region)
+			VALUES (?, ?, ?, ?, ?, ?, 'live', ?, ?, ?, ?)`, id, namespaceID, string(n.Kind), name, root, rel, owner, c.now().Unix(), n.ArrayType, c.regions.Own)
 		if db.IsTaken(err) {
 			return fmt.Errorf("%s %q %w", n.Kind, name, ErrExists)
 		}

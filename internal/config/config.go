@@ -8,6 +8,7 @@
 package config
 
 import (
+	"strings"
 	"time"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	Audit     Audit  // where the audit log is sent to
 	PublicURL string // address under which people reach the server, for links in mails; without a slash at the end
 	Mail      Mail   // how mail is sent
+
+	Regions Regions // where several servers have storage of their own
 
 	AdminPassword string // password of the first user, ignored once that user exists
 	SignUp        string // who may make an account: invite, approval or open
@@ -70,6 +73,23 @@ type Mail struct {
 	Security       string // starttls, implicit or none
 	User, Password string // to log in there, empty for not
 	From           string // sender's address
+}
+
+// Regions are the places that have storage of their own, each with servers that share one database.
+type Regions struct {
+	Own   string   // this server's
+	Peers []string // "name=URL" of the servers of each region
+}
+
+// Servers returns the addresses of the regions' servers by name, without a slash at the end.
+func (r Regions) Servers() map[string]string {
+	peers := make(map[string]string, len(r.Peers))
+	for _, p := range r.Peers {
+		if name, address, ok := strings.Cut(p, "="); ok {
+			peers[name] = strings.TrimSuffix(address, "/")
+		}
+	}
+	return peers
 }
 
 // Compact is what the server does by itself to keep arrays and groups compact.
@@ -131,6 +151,10 @@ var settings = []Setting{
 		set: duration(func(c *Config) *time.Duration { return &c.Audit.Retention })},
 	{Key: "public-url", Help: "address under which people reach the server, such as https://arrays.example.org; links in mails begin with it",
 		set: text(func(c *Config) *string { return &c.PublicURL })},
+	{Key: "region", Help: "name of the region whose storage this server has, where several servers with storage of their own share one database",
+		set: text(func(c *Config) *string { return &c.Regions.Own })},
+	{Key: "region-server", Repeat: true, Help: "NAME=URL of a region's servers, such as eu=https://eu.example.org; what is stored in another region is answered by a redirect to its URL, and to no other address",
+		set: appendText(func(c *Config) *[]string { return &c.Regions.Peers })},
 	{Key: "mail-server", Help: "host:port of the SMTP server that takes mail; without one the administrator passes links on",
 		set: text(func(c *Config) *string { return &c.Mail.Server })},
 	{Key: "mail-security", Default: "starttls", Help: "protection of the connection to it: starttls, implicit (TLS from the first byte) or none",

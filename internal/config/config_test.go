@@ -75,6 +75,30 @@ func TestListenNeedsTLS(t *testing.T) {
 	}
 }
 
+func TestRegions(t *testing.T) {
+	for _, tc := range []struct {
+		file string
+		ok   bool
+	}{
+		{"region = eu", true},
+		{"region = eu\nregion-server = eu=https://eu.example.org/\nregion-server = us=http://10.0.0.1:8080", true},
+		{"region-server = us=https://us.example.org", false}, // which is this?
+		{"region = eu\nregion-server = us", false},
+		{"region = eu\nregion-server = us=us.example.org", false},
+		{"region = eu\nregion-server = us=https://us.example.org/path", false},
+		{"region = eu\nregion-server = us=https://user:password@us.example.org", false},
+		{"region = eu\nregion-server = us=https://a.example.org\nregion-server = us=https://b.example.org", false},
+	} {
+		c, err := Load(tc.file, nil, nil)
+		if (err == nil) != tc.ok {
+			t.Errorf("%s: %v", tc.file, err)
+		}
+		if err == nil && len(c.Regions.Peers) == 2 && c.Regions.Servers()["eu"] != "https://eu.example.org" {
+			t.Errorf("servers %v", c.Regions.Servers())
+		}
+	}
+}
+
 func TestEverySettingHasHelp(t *testing.T) {
 	for _, s := range Settings() {
 		if s.Help == "" || s.set == nil || !strings.HasPrefix(s.Env(), "AZULEJO_") {

@@ -33,6 +33,7 @@ func (c Config) Validate() error {
 	wrong(c.Audit.Webhook == "" || err == nil && (hook.Scheme == "https" || hook.Scheme == "http") && hook.Host != "" && hook.User == nil,
 		"audit-webhook: not a URL of the form https://host/path")
 	wrong(c.Audit.Retention >= 0, "activity-retention: %v is negative", c.Audit.Retention)
+	c.validateRegions(wrong)
 	for _, p := range c.AllowPaths {
 		wrong(p != "", "allow-path: name a directory")
 		wrong(filepath.Clean(p) != "/", "allow-path: %q would allow the whole machine", p)
@@ -94,6 +95,18 @@ func (c Config) validateMail(wrong func(bool, string, ...any)) {
 	wrong(err == nil, "mail-from: %q is no mail address; name the sender", c.Mail.From)
 	wrong(c.PublicURL != "", "public-url: name the address of the server for the links in mails")
 	wrong((c.Mail.User == "") == (c.Mail.Password == ""), "mail-user, mail-password: both or neither must be given")
+}
+
+// validateRegions checks that each region has one address, and this server's is among them.
+func (c Config) validateRegions(wrong func(bool, string, ...any)) {
+	peers := c.Regions.Servers()
+	wrong(len(peers) == len(c.Regions.Peers), "region-server: a region comes twice, or an entry is not of the form NAME=URL")
+	for name, address := range peers {
+		u, err := url.Parse(address)
+		wrong(name != "" && err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && strings.Trim(u.Path, "/") == "" &&
+			u.RawQuery == "" && u.Fragment == "", "region-server: %q is not of the form NAME=URL, such as eu=https://eu.example.org", name+"="+address)
+	}
+	wrong(len(peers) == 0 || c.Regions.Own != "", "region: name the region whose storage this server has, as region-server is given")
 }
 
 // TLS reports whether the server speaks TLS itself.

@@ -113,6 +113,13 @@ func (s *Server) classify(err error, id string) (status int, body errorBody, ret
 	if errors.As(err, &long) {
 		return http.StatusRequestEntityTooLarge, errorBody{4131, fmt.Sprintf("the body is longer than the %d bytes allowed here", long.Limit), id}, 0
 	}
+	var elsewhere *catalog.ElsewhereError
+	if errors.As(err, &elsewhere) {
+		if s.Regions[elsewhere.Region] != "" {
+			return http.StatusTemporaryRedirect, errorBody{3071, err.Error() + ": ask the server that Location names", id}, 0
+		}
+		return http.StatusMisdirectedRequest, errorBody{4211, err.Error() + ", and this server was not told the address of that region's", id}, 0
+	}
 	for _, c := range s.classes {
 		if !errors.Is(err, c.Err) {
 			continue
@@ -128,8 +135,8 @@ func (s *Server) classify(err error, id string) (status int, body errorBody, ret
 	return http.StatusInternalServerError, errorBody{5001, "internal error; the server's log has more under request id " + id, id}, 0
 }
 
-// reply is the one place where an error becomes a reply. It never sends
-// Location, and 503 and Retry-After only where nothing was changed and it can
+// reply is the one place where an error becomes a reply. It sends Location
+// only to a region's server that the operator named, and 503 and Retry-After only where nothing was changed and it can
 // succeed soon: clients repeat that, and follow the other.
 // It returns the status it chose.
 func (s *Server) reply(w *recorder, r *Request, err error) int {
@@ -137,6 +144,9 @@ func (s *Server) reply(w *recorder, r *Request, err error) int {
 	h := w.Header()
 	clear(h)
 	setHeaders(h, r)
+	if elsewhere := (*catalog.ElsewhereError)(nil); status == http.StatusTemporaryRedirect && errors.As(err, &elsewhere) {
+		h.Set("Location", s.Regions[elsewhere.Region]+r.URL.RequestURI())
+	}
 	if again > 0 {
 		h.Set("Retry-After", strconv.Itoa(again))
 	}

@@ -124,6 +124,9 @@ type Options struct {
 	Admit func(r *Request) error
 	// Done, if not nil, is told of every call of an operation that was done, with the bytes of the reply and of the request.
 	Done func(r *Request, sent, received int64)
+	// Regions are the addresses of the servers that store what this one does not, by the name of the region. A call that needs such
+	// storage is sent there by a redirect, never to another address.
+	Regions map[string]string
 	// Classes are error classes of packages this one does not know, such as the
 	// array engine's. They are looked at before web's own.
 	Classes []Class
