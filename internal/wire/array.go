@@ -96,7 +96,7 @@ func EncodeArray(v *Array) ([]byte, error) {
 		latest, err := m.NewArraySchemaLatest()
 		e.schema(latest, err, v.Latest)
 		schemas, err := m.NewArraySchemasAll()
-		e.schemas(schemas, err, v.Schemas)
+		e.schemas(schemas, err, v.Schemas, v.Latest, latest)
 		directory, err := m.NewArrayDirectory()
 		if e.ok(err) { // without it every query of the client fails
 			directory.SetTimestampStart(v.Start)

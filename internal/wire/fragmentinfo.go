@@ -37,7 +37,7 @@ func EncodeFragmentInfo(latest *schema.Array, all []*schema.Array, fragments []F
 		s, err := m.NewArraySchemaLatest()
 		e.schema(s, err, latest)
 		schemas, err := m.NewArraySchemasAll()
-		e.schemas(schemas, err, all)
+		e.schemas(schemas, err, all, latest, s)
 		list, err := m.NewFragmentInfo(int32(len(fragments)))
 		if !e.ok(err) {
 			return

@@ -70,7 +70,7 @@ func EncodeLoadSchema(latest *schema.Array, all []*schema.Array) ([]byte, error)
 		s, err := m.NewSchema()
 		e.schema(s, err, latest)
 		byName, err := m.NewArraySchemasAll()
-		e.schemas(byName, err, all)
+		e.schemas(byName, err, all, latest, s)
 	})
 }
 

@@ -42,9 +42,12 @@ func (e *encoder) schema(m capnp.ArraySchema, err error, v *schema.Array) {
 	e.currentDomain(current, err, v.CurrentDomain, v.Domain.Dimensions)
 }
 
-// schemas writes schemas by name.
-func (e *encoder) schemas(m capnp.Map, err error, all []*schema.Array) {
+// schemas writes schemas by name. latest is in the message already, as written: several pointers may lead to one struct.
+func (e *encoder) schemas(m capnp.Map, err error, all []*schema.Array, latest *schema.Array, written capnp.ArraySchema) {
 	e.mapEntries(m, err, len(all), func(seg *capnplib.Segment, i int) (string, capnplib.Ptr) {
+		if all[i] == latest {
+			return latest.Name, written.ToPtr()
+		}
 		s, err := capnp.NewArraySchema(seg)
 		e.schema(s, err, all[i])
 		return all[i].Name, s.ToPtr()

@@ -5,9 +5,9 @@ package wire
 //	root → struct Config { entries } → list of structs { key, value }, both texts
 //
 // Clients send some 150 entries with every request, of which a handful matter, so this looks at the bytes of the message
-// rather than make an object for each entry and text. verify must have accepted the message. Keys and values share its
-// memory.
-func settings(message []byte, slot int64, each func(key, value []byte)) error {
+// rather than make an object for each entry and text, and at values only whose keys are wanted. verify must have accepted the message. Keys
+// and values share its memory.
+func settings(message []byte, slot int64, wanted func(key []byte) bool, each func(key, value []byte)) error {
 	v := verifier{segments: splitSegments(message)}
 	root, err := v.target(0, 0)
 	if err != nil {
@@ -31,6 +31,9 @@ func settings(message []byte, slot int64, each func(key, value []byte)) error {
 		key, err := v.text(entry, 0)
 		if err != nil {
 			return err
+		}
+		if !wanted(key) {
+			continue
 		}
 		value, err := v.text(entry, 1)
 		if err != nil {

@@ -142,7 +142,18 @@ func structSize(w uint64) (data, pointers int64) {
 
 // pointers checks n pointers in a row.
 func (v *verifier) pointers(segment uint32, at, n int64, depth int) error {
+	words := v.segments[segment][8*at:]
 	for i := range n {
+		w := binary.LittleEndian.Uint64(words[8*i:])
+		switch {
+		case w == 0:
+			continue
+		case w&3 == 1 && w>>32&7 == 2 && depth < maxNesting: // bytes or a text, which most pointers lead to: nothing lies below
+			if err := v.charge(segment, at+i+1+int64(int32(uint32(w))>>2), (int64(w>>35)+7)/8); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := v.pointer(segment, at+i, depth); err != nil {
 			return err
 		}
