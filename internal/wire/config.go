@@ -9,29 +9,38 @@ type Config map[string]string
 // on. Clients send it back as they got it.
 const cursorKey = "azulejo.cursor"
 
-// kept are the entries of the client's configuration that are read; it sends some 150.
-var kept = map[string]bool{
-	"rest.load_enumerations_on_array_open":             true,
-	"rest.load_enumerations_on_array_open_all_schemas": true,
-	"rest.load_metadata_on_array_open":                 true,
-	"rest.load_non_empty_domain_on_array_open":         true,
-	"sm.allow_separate_attribute_writes":               true,
-	"sm.consolidation.amplification":                   true,
-	"sm.consolidation.max_fragment_size":               true,
-	"sm.consolidation.mode":                            true,
-	"sm.consolidation.purge_deleted_cells":             true,
-	"sm.consolidation.step_max_frags":                  true,
-	"sm.consolidation.step_min_frags":                  true,
-	"sm.consolidation.step_size_ratio":                 true,
-	"sm.consolidation.steps":                           true,
-	"sm.consolidation.timestamp_end":                   true,
-	"sm.consolidation.timestamp_start":                 true,
-	"sm.group.timestamp_end":                           true,
-	"sm.group.timestamp_start":                         true,
-	"sm.var_offsets.bitsize":                           true,
-	"sm.var_offsets.extra_element":                     true,
-	"sm.var_offsets.mode":                              true,
-	"sm.vacuum.mode":                                   true,
+// kept are the entries of the client's configuration that are read, each with its own key; it sends some 150.
+var kept = ownKeys(
+	"rest.load_enumerations_on_array_open",
+	"rest.load_enumerations_on_array_open_all_schemas",
+	"rest.load_metadata_on_array_open",
+	"rest.load_non_empty_domain_on_array_open",
+	"sm.allow_separate_attribute_writes",
+	"sm.consolidation.amplification",
+	"sm.consolidation.max_fragment_size",
+	"sm.consolidation.mode",
+	"sm.consolidation.purge_deleted_cells",
+	"sm.consolidation.step_max_frags",
+	"sm.consolidation.step_min_frags",
+	"sm.consolidation.step_size_ratio",
+	"sm.consolidation.steps",
+	"sm.consolidation.timestamp_end",
+	"sm.consolidation.timestamp_start",
+	"sm.group.timestamp_end",
+	"sm.group.timestamp_start",
+	"sm.var_offsets.bitsize",
+	"sm.var_offsets.extra_element",
+	"sm.var_offsets.mode",
+	"sm.vacuum.mode",
+)
+
+// ownKeys maps each key to itself.
+func ownKeys(keys ...string) map[string]string {
+	own := make(map[string]string, len(keys))
+	for _, k := range keys {
+		own[k] = k
+	}
+	return own
 }
 
 // The pointers of the configuration in the roots of requests.
@@ -45,17 +54,22 @@ func wanted(key []byte) bool {
 	if len(key) == 0 || key[0] != 's' && key[0] != 'r' && key[0] != cursorKey[0] {
 		return false
 	}
-	return kept[string(key)] || string(key) == cursorKey
+	return kept[string(key)] != "" || string(key) == cursorKey
 }
 
 // decodeConfig reads the entries of a message's configuration that a server may act upon and, separately, the cursor.
 func decodeConfig(p *place, message []byte, slot int64) (c Config, cursor string) {
 	c = make(Config, len(kept))
 	err := settings(message, slot, wanted, func(key, value []byte) {
-		if string(key) == cursorKey {
+		switch name := kept[string(key)]; {
+		case name == "":
 			cursor = string(value)
-		} else {
-			c[string(key)] = string(value)
+		case string(value) == "true":
+			c[name] = "true"
+		case string(value) == "false":
+			c[name] = "false"
+		default:
+			c[name] = string(value)
 		}
 	})
 	p.check(err)
