@@ -70,7 +70,7 @@ var forms = map[string]form{
 	"registerUDFInfo":               {"", "name language version image_name type exec exec_raw readme license_id license_text tags[]"},
 	"requestToken":                  {"", "expires name scope[]"},
 	"resetUserPassword":             {"", "password"},
-	"shareArray":                    {"", "actions[] namespace namespace_type"},
+	"shareArray":                    {"", "actions[] namespace namespace_type policy:object"},
 	"shareArrayByInvite":            {"", "actions[] invitee_email[]"},
 	"shareGroup":                    {"", "group_actions[] array_actions[] namespace"},
 	"shareGroupByInvite":            {"", "array_actions[] group_actions[] invitee_email_or_name[]"},
