@@ -131,6 +131,8 @@ func Classes() []web.Class {
 		}},
 		{Err: credential.ErrNotFound, Status: http.StatusNotFound, Code: 4047},
 		{Err: credential.ErrExists, Status: http.StatusConflict, Code: 4094},
+		{Err: credential.ErrRole, Status: http.StatusNotImplemented, Code: 5106},
+		{Err: credential.ErrConnection, Status: http.StatusBadRequest, Code: 4123},
 		{Err: credential.ErrInvalid, Status: http.StatusBadRequest, Code: 4118},
 		{Err: account.ErrNoService, Status: http.StatusNotFound, Code: 4049},
 		{Err: letters.ErrNoServer, Status: http.StatusNotImplemented, Code: 5105},

@@ -34,6 +34,7 @@ func (a *API) credentialOps() []web.Operation {
 		read("getCredential", v2+"/{name}", a.getCredential),
 		write("updateCredential", http.MethodPatch, v2+"/{name}", a.updateCredential(decodeV2)),
 		write("deleteCredential", http.MethodDelete, v2+"/{name}", a.deleteCredential),
+		write("testCredential", http.MethodPost, v2+"/{name}/test", a.testCredential),
 		write("changeAssetCredentials", http.MethodPost, "/v1/assets/{namespace}/change_credentials", a.changeCredentials),
 	}
 }
@@ -236,6 +237,25 @@ func (a *API) updateCredential(decode func([]byte) (change, error)) web.Handler 
 
 func (a *API) deleteCredential(w http.ResponseWriter, r *web.Request) error {
 	return noContent(w, a.secrets.Remove(r.Context(), r.Object.ID, r.Param("name")))
+}
+
+// testCredential tries whether a credential opens a place. It is ours, not published.
+func (a *API) testCredential(w http.ResponseWriter, r *web.Request) error {
+	var b struct {
+		URI   string `json:"uri"`
+		Write bool   `json:"write"`
+	}
+	if err := r.DecodeJSON(&b); err != nil {
+		return err
+	}
+	c, err := a.secrets.ByName(r.Context(), r.Object.ID, r.Param("name"))
+	if err != nil {
+		return err
+	}
+	if err := a.tokens.AskedForTest(r.Origin()); err != nil {
+		return err
+	}
+	return noContent(w, a.secrets.Test(r.Context(), c, b.URI, b.Write, a.limits.Endpoints))
 }
 
 // changeCredentials names the credential of assets of the namespace.

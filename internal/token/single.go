@@ -58,8 +58,16 @@ func endSingleUse(ctx context.Context, tx *sql.Tx, userID string, now time.Time,
 	return nil
 }
 
-// asksPerMinute is how often one peer may ask for mail within a minute.
+// asksPerMinute is how often one peer may ask for mail, and for a test of a credential, within a minute.
 const asksPerMinute = 10
+
+// AskedForTest counts a request to try a credential. The error is of class ErrRateLimited after too many.
+func (t *Tokens) AskedForTest(from activity.Origin) error {
+	if over, _ := t.limiter.fail(t.clock(), asksPerMinute, "test "+network(from.Address)); over {
+		return fmt.Errorf("%w: wait a minute before you try another credential", ErrRateLimited)
+	}
+	return nil
+}
 
 // AskedForMail counts a request for a mail to somebody. The error is of class ErrRateLimited after too many.
 func (t *Tokens) AskedForMail(from activity.Origin) error {
