@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"azulejo/array"
@@ -281,7 +282,9 @@ func (r *run) entry(ctx context.Context, row catalog.Row) error {
 	f := Finding{Class: NoStorage, Where: address(row), What: "no " + string(row.Kind) + " is at " + row.Path, Mend: "mount or restore it, or deregister the asset"}
 	var mend func() error
 	// Where not even the namespace's directory is there, the storage is rather not mounted than lost.
-	if here, err := os.ReadDir(filepath.Join(r.Catalog.Storage(), row.NamespaceID)); row.Inside && err == nil && len(here) > 0 {
+	// An asset that was given away lies in the directory of the namespace that made it.
+	home, _, _ := strings.Cut(strings.TrimPrefix(row.Path, r.Catalog.Storage()+"/"), "/")
+	if here, err := os.ReadDir(filepath.Join(r.Catalog.Storage(), home)); row.Inside && err == nil && len(here) > 0 {
 		f.Mend = "take the entry out and keep what it says in quarantine"
 		mend = func() error { return r.retire(ctx, row) }
 	}

@@ -360,3 +360,32 @@ func TestDeletedOrganization(t *testing.T) {
 		t.Errorf("%v, %v", kept, err)
 	}
 }
+
+// TestGivenAway looks at the directory of a namespace that is gone with an array that was given to somebody else: the array stays
+// where it lies, and what else is there is put aside.
+func TestGivenAway(t *testing.T) {
+	w := world{servertest.New(t), t}
+	o, err := w.Accounts.CreateOrganization(t.Context(), w.Ann.UserID, "acme", account.OrganizationText{})
+	servertest.Must(t, err)
+	a, lost := w.array(catalog.NewAsset{Name: "a"}), w.array(catalog.NewAsset{Name: "lost"})
+	old := filepath.Join(w.Dir, "storage", o.ID)
+	servertest.Must(t, os.MkdirAll(filepath.Join(old, "files"), 0o700))
+	servertest.Must(t, os.WriteFile(filepath.Join(old, "files", "f"), []byte("f"), 0o600))
+	servertest.Must(t, os.Rename(path(a), filepath.Join(old, a.ID)))
+	servertest.Must(t, os.RemoveAll(path(lost)))
+	for _, id := range []string{a.ID, lost.ID} {
+		w.exec("UPDATE assets SET path = ?, home = ? WHERE id = ?", o.ID+"/"+id, o.ID, id)
+	}
+	w.exec("DELETE FROM organizations WHERE namespace_id = ?", o.ID) // the server refuses to while such assets are left
+	w.exec("DELETE FROM namespaces WHERE id = ?", o.ID)
+	found, _ := w.check(true, true)
+	if len(found) != 2 || !found["no-namespace "+old+"/files"].Mended || !found["no-storage tiledb://ann/lost"].Mended {
+		t.Errorf("%+v", found)
+	}
+	if found, _ := w.check(true, true); len(found) != 0 {
+		t.Errorf("then %+v", found)
+	}
+	if there, err := array.Exists(t.Context(), file.New(), filepath.Join(old, a.ID)); err != nil || !there {
+		t.Errorf("the array is there: %v, %v", there, err)
+	}
+}

@@ -63,15 +63,44 @@ func (r *run) namespace(ctx context.Context, id, path string) error {
 	if err != nil {
 		return err
 	}
-	if !there && len(list) > 0 && !gone(path) {
-		return r.found(Finding{Class: NoNamespace, Where: path, What: "the namespace does not exist", Mend: "put it into quarantine"},
-			func() error { return r.quarantine(path) })
-	}
 	if !there {
-		return nil
+		return r.forsaken(ctx, path, list)
 	}
 	w := walk{run: r, namespaceID: id, seen: list}
 	return w.top(ctx, path)
+}
+
+// forsaken puts the storage of a namespace aside that does not exist, but for assets in it that were given to others.
+func (r *run) forsaken(ctx context.Context, path string, list []fs.DirEntry) error {
+	rows, err := r.Catalog.RowsBelow(ctx, path)
+	if err != nil {
+		return err
+	}
+	aside := []string{path}
+	if len(rows) > 0 {
+		aside = nil
+		for _, e := range list {
+			at := filepath.Join(path, e.Name())
+			used := false
+			for p := range rows {
+				used = used || p == at || strings.HasPrefix(p, at+"/")
+			}
+			if !used {
+				aside = append(aside, at)
+			}
+		}
+	}
+	for _, at := range aside {
+		if len(list) == 0 || gone(at) {
+			continue
+		}
+		err := r.found(Finding{Class: NoNamespace, Where: at, What: "the namespace does not exist", Mend: "put it into quarantine"},
+			func() error { return r.quarantine(at) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // gone reports whether nothing is at a path any more.
