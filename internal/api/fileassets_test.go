@@ -147,6 +147,8 @@ func TestUploadIsAllOrNothing(t *testing.T) {
 		"much longer": {"/v2/files/ann/" + ref + "/upload?filesize=9000000", 400, "announced"},
 		"no size":     {"/v2/files/ann/" + ref + "/upload", 400, "filesize"},
 		"bad size":    {"/v2/files/ann/" + ref + "/upload?filesize=-1", 400, "filesize"},
+		"endless":     {"/v2/files/ann/" + ref + "/upload?filesize=2000000000000", 400, "announced"},
+		"too many":    {"/v2/files/ann/" + ref + "/upload?filesize=9000000000000000000", 400, "too many"},
 		"huge":        {"/v2/files/ann/" + ref + "/upload?filesize=18446744073709551615", 400, "room"},
 		"bad type":    {"/v2/files/ann/" + ref + "/upload?filesize=10&mimetype=%2F", 400, "type"},
 		"bad name":    {"/v2/files/ann/" + ref + "/upload?filesize=10&filename=a%0Ab", 400, "name"},

@@ -52,7 +52,7 @@ type Content struct {
 	// AtMost is how many there can be: room in the array for so many is filled. The error of more is of class ErrTooLong.
 	AtMost uint64
 	// Describe returns what is to be said about the file in the array's metadata but its size, once its length is known;
-	// its error undoes everything. The first bytes of the file come along.
+	// its error undoes everything. The first bytes of the file come along. It returns something.
 	Describe func(n uint64, head []byte) ([]format.MetadataEntry, error)
 }
 
@@ -164,11 +164,7 @@ func writeFile(ctx context.Context, fs vfs.FS, uri string, c Content, key *filte
 	if err != nil {
 		return err
 	}
-	n, head, err := fill(ctx, w, c, room)
-	if err != nil {
-		return errors.Join(err, w.Abort(context.WithoutCancel(ctx)))
-	}
-	entries, err := c.Describe(n, head)
+	n, entries, err := fill(ctx, w, c, room)
 	if err != nil {
 		return errors.Join(err, w.Abort(context.WithoutCancel(ctx)))
 	}
@@ -185,9 +181,19 @@ func writeFile(ctx context.Context, fs vfs.FS, uri string, c Content, key *filte
 	return nil
 }
 
-// fill writes the bytes of a file and zeros up to room, and returns how many bytes the file has and its first ones.
-func fill(ctx context.Context, w *query.GlobalWriter, c Content, room uint64) (n uint64, head []byte, err error) {
+// end is what there is to say about a file of which n bytes came.
+func (c Content) end(n uint64, head []byte) ([]format.MetadataEntry, error) {
+	if n > c.AtMost {
+		return nil, fmt.Errorf("%w: more than %d bytes came", ErrTooLong, c.AtMost)
+	}
+	return c.Describe(n, head)
+}
+
+// fill writes the bytes of a file and zeros up to room, and returns how many bytes the file has and what is said about it. That is asked
+// before the zeros are written: of a file that is not what was announced there may be very many.
+func fill(ctx context.Context, w *query.GlobalWriter, c Content, room uint64) (n uint64, entries []format.MetadataEntry, err error) {
 	piece := make([]byte, pieceBytes)
+	var head []byte
 	ended := false
 	for at := uint64(0); at < room; {
 		p := piece[:min(room-at, pieceBytes)]
@@ -202,6 +208,11 @@ func fill(ctx context.Context, w *query.GlobalWriter, c Content, room uint64) (n
 			head = append(head, p[:min(have, 512)]...)
 		}
 		n += uint64(have)
+		if ended && entries == nil {
+			if entries, err = c.end(n, head); err != nil {
+				return 0, nil, err
+			}
+		}
 		clear(p[have:])
 		if err := w.Submit(ctx, []query.Column{{Name: contentsName, Data: p}}); err != nil {
 			return 0, nil, err
@@ -215,10 +226,10 @@ func fill(ctx context.Context, w *query.GlobalWriter, c Content, room uint64) (n
 		}
 		n += uint64(have)
 	}
-	if n > c.AtMost {
-		return 0, nil, fmt.Errorf("%w: more than %d bytes came", ErrTooLong, c.AtMost)
+	if entries == nil {
+		entries, err = c.end(n, head)
 	}
-	return n, head, nil
+	return n, entries, err
 }
 
 // checkFile returns an error of class ErrNotFile unless arrays of the schema can hold a file.
