@@ -468,6 +468,7 @@ type codeSharing struct {
 	Actions       []string `json:"actions"`
 	Namespace     string   `json:"namespace"`
 	NamespaceType string   `json:"namespace_type,omitempty"`
+	noPolicy
 }
 
 func (a *API) codeSharings(k codeKind) web.Handler {
@@ -495,6 +496,9 @@ func (a *API) shareCode(k codeKind) web.Handler {
 	return func(w http.ResponseWriter, r *web.Request) error {
 		var want codeSharing
 		if err := r.DecodeJSON(&want); err != nil {
+			return err
+		}
+		if err := want.refused(); err != nil {
 			return err
 		}
 		var rights access.Rights

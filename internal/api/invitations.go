@@ -46,6 +46,7 @@ type invitationBody struct {
 	Role         string   `json:"organization_role"`
 	Emails       []string `json:"invitee_email"`
 	EmailOrName  []string `json:"invitee_email_or_name"`
+	noPolicy
 }
 
 func (a *API) inviteToArray(w http.ResponseWriter, r *web.Request) error {
@@ -77,6 +78,9 @@ func (a *API) inviteToGroup(w http.ResponseWriter, r *web.Request) error {
 }
 
 func (a *API) inviteToAsset(w http.ResponseWriter, r *web.Request, b invitationBody, to invite.Invitation) error {
+	if err := b.refused(); err != nil {
+		return err
+	}
 	if to.Rights|to.MemberRights == 0 {
 		return fmt.Errorf("%w: an invitation names at least one action", web.ErrBadRequest)
 	}

@@ -197,6 +197,12 @@ func TestBadPolicies(t *testing.T) {
 	w.send(w.Other, get, "/v1/arrays/ann/mixed/sample", "", 404, "")
 	w.send(w.Full, patch, "/v1/arrays/ann/mixed/share", `{"namespace":"bob","actions":["read"],"policy":null}`, 204, "")
 	w.send(w.Other, get, "/v1/arrays/ann/mixed/sample", "", 200, "eve")
+	// Where there can be none it is not passed over.
+	w.send2(w.Full, post, "/v2/groups/ann", `{"group_details":{"name":"g"}}`, 201, "")
+	w.send(w.Full, patch, "/v1/groups/ann/g/share", `{"namespace":"bob","group_actions":["read"],"array_actions":["read"],"policy":{"masked":["f"]}}`, 400, "policy")
+	w.send(w.Full, post, "/v1/invitations/ann/mixed/share", `{"invitee_email":["bob@example.org"],"actions":["read"],"policy":{"masked":["f"]}}`, 400, "policy")
+	w.send(w.Full, post, "/v1/udf/ann/fn", `{"name":"fn","language":"python","version":"3.11.7","type":"generic","exec":"gASV","exec_raw":"def f(x): ..."}`, 204, "")
+	w.send(w.Full, patch, "/v1/udf/ann/fn/share", `{"namespace":"bob","actions":["fetch_udf"],"policy":{}}`, 400, "policy")
 	// One to everybody, and one that hides nothing of now.
 	w.sharePart("mixed", "public", `{"ranges":{"day":["1970-01-02T00:00:00Z",1]},"condition":{"field":"yes","op":"==","value":false}}`, 204, "")
 	w.send(w.person("eve"), get, "/v1/arrays/ann/mixed/sample", "", 200, `"name":["bob"]`)

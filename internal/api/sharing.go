@@ -34,12 +34,26 @@ type arraySharing struct {
 	Policy json.RawMessage `json:"policy,omitempty"`
 }
 
+// noPolicy is in the bodies of shares that are of all of a thing.
+type noPolicy struct {
+	Policy json.RawMessage `json:"policy,omitempty"`
+}
+
+// refused is the error for a body with a policy, which to pass over would share what it withholds.
+func (p noPolicy) refused() error {
+	if len(p.Policy) == 0 || string(p.Policy) == "null" {
+		return nil
+	}
+	return fmt.Errorf("%w: a policy can be given when an array is shared with a namespace by PATCH /v1/arrays/{namespace}/{array}/share, and not here", web.ErrBadRequest)
+}
+
 // groupSharing is the published shape of a share of a group.
 type groupSharing struct {
 	GroupActions  []string `json:"group_actions"`
 	ArrayActions  []string `json:"array_actions"`
 	Namespace     string   `json:"namespace"`
 	NamespaceType string   `json:"namespace_type,omitempty"`
+	noPolicy
 }
 
 func namespaceType(organization bool) string {
@@ -103,6 +117,9 @@ func (a *API) shareArray(w http.ResponseWriter, r *web.Request) error {
 func (a *API) shareGroup(w http.ResponseWriter, r *web.Request) error {
 	var want groupSharing
 	if err := r.DecodeJSON(&want); err != nil {
+		return err
+	}
+	if err := want.refused(); err != nil {
 		return err
 	}
 	rights, err := parseRights(access.Group, want.GroupActions)
