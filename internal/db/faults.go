@@ -50,6 +50,8 @@ var references = []Dangling{
 	{Table: "invitations", Column: "inviter_id", Parent: "users", key: "id"},
 	{Table: "credentials", Column: "namespace_id", Parent: "namespaces", key: "id"},
 	{Table: "tokens", Column: "user_id", Parent: "users", key: "id"},
+	{Table: "service_accounts", Column: "user_id", Parent: "users", key: "id"},
+	{Table: "service_accounts", Column: "organization_id", Parent: "organizations", key: "namespace_id"},
 	{Table: "second_factors", Column: "user_id", Parent: "users", key: "id"},
 }
 
