@@ -17,6 +17,8 @@ import (
 	"azulejo/condition"
 	"azulejo/consolidate"
 	"azulejo/filter"
+	"azulejo/format"
+	"azulejo/fragment"
 	"azulejo/group"
 	"azulejo/internal/access"
 	"azulejo/internal/account"
@@ -162,6 +164,8 @@ func Classes() []web.Class {
 		{Err: array.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
 		{Err: group.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
 		{Err: filter.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
+		{Err: fragment.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
+		{Err: format.ErrCorrupt, Status: http.StatusInternalServerError, Code: 5103, Message: corrupt},
 		{Err: filter.ErrUnfilterable, Status: http.StatusBadRequest, Code: 4106, Message: public},
 		{Err: pool.ErrBudget, Status: http.StatusRequestEntityTooLarge, Code: 4132, Message: func(error) string {
 			return "the query needs more memory than the server gives to one; ask for fewer cells or fields, or raise query-memory"

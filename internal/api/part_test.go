@@ -137,20 +137,24 @@ func TestFaultsOfParts(t *testing.T) {
 	}
 	w.send(w.Full, get, "/v1/arrays/ann/mixed/sample", "", 501, `\"text\"`)
 	// A damaged file.
-	torn := "file://" + w.Allowed + "/torn"
-	must(t, array.Create(t.Context(), file.New(), torn, lineSchema()))
-	arr, err = array.Open(t.Context(), file.New(), torn, array.Latest(), array.ForWriting())
-	must(t, err)
-	_, err = query.Submit(t.Context(), arr, &query.Write{Layout: schema.RowMajor, Columns: []query.Column{cells.Of("a", make([]int32, 10))}})
-	must(t, err)
-	found, err := filepath.Glob(w.Allowed + "/torn/__fragments/*/__fragment_metadata.tdb")
-	must(t, err)
-	must(t, os.WriteFile(found[0], bytes.Repeat([]byte{255}, 200), 0o600))
-	w.send(w.Full, post, "/v1/arrays/ann/torn/register", `{"uri":"`+torn+`"}`, 200, "")
-	w.sharePart("torn", "bob", `{}`, 204, "")
-	w.send(w.Full, get, "/v1/arrays/ann/torn/sample", "", 500, "__fragment_metadata")
-	if text := w.send(w.Other, get, "/v1/arrays/ann/torn/sample", "", 500, "damaged"); strings.Contains(text, "__") {
-		t.Errorf("%s", text)
+	for name, hurt := range map[string]string{"torn": "__fragment_metadata.tdb", "bitten": "a0.tdb"} {
+		uri := "file://" + w.Allowed + "/" + name
+		must(t, array.Create(t.Context(), file.New(), uri, lineSchema()))
+		arr, err = array.Open(t.Context(), file.New(), uri, array.Latest(), array.ForWriting())
+		must(t, err)
+		_, err = query.Submit(t.Context(), arr, &query.Write{Layout: schema.RowMajor, Columns: []query.Column{cells.Of("a", make([]int32, 10))}})
+		must(t, err)
+		found, err := filepath.Glob(w.Allowed + "/" + name + "/__fragments/*/" + hurt)
+		must(t, err)
+		must(t, os.WriteFile(found[0], bytes.Repeat([]byte{255}, 200), 0o600))
+		w.send(w.Full, post, "/v1/arrays/ann/"+name+"/register", `{"uri":"`+uri+`"}`, 200, "")
+		w.sharePart(name, "bob", `{}`, 204, "")
+		if text := w.send(w.Full, get, "/v1/arrays/ann/"+name+"/sample", "", 500, hurt); !strings.Contains(text, "azulejo array check") || strings.Contains(text, w.Allowed) {
+			t.Errorf("%s", text)
+		}
+		if text := w.send(w.Other, get, "/v1/arrays/ann/"+name+"/sample", "", 500, "damaged"); strings.Contains(text, "__") || strings.Contains(text, hurt) {
+			t.Errorf("%s", text)
+		}
 	}
 }
 
