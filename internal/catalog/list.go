@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"azulejo/internal/access"
@@ -54,25 +55,54 @@ func (c *Catalog) List(ctx context.Context, f Filter) ([]Asset, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	var total int
-	from := " FROM assets a JOIN namespaces n ON n.id = a.namespace_id WHERE " + q.where()
-	if err := c.db.Read().QueryRowContext(ctx, q.with+"SELECT count(*)"+from, q.args...).Scan(&total); err != nil {
+	order := f.order()
+	args := slices.Clone(q.args)
+	if f.OrderBy == "" && len(words(f.Search, maxTerms)) > 0 {
+		best, more := c.best(f.Search)
+		order, args = best, append(args, more...)
+	}
+	from := " FROM assets a WHERE " + q.where()
+	stmt := q.with + "SELECT a.id, count(*) OVER ()" + from + " ORDER BY " + order
+	if f.PerPage > 0 {
+		stmt += " LIMIT ? OFFSET ?"
+		args = append(args, f.PerPage, int64(f.PerPage)*int64(max(f.Page-1, 0)))
+	}
+	// What is sorted is only what decides about the order; the page's entries are read then.
+	ids, total, err := c.listed(ctx, stmt, args...)
+	if err != nil || len(ids) == 0 {
+		if err == nil && f.Page > 1 {
+			err = c.db.Read().QueryRowContext(ctx, q.with+"SELECT count(*)"+from, q.args...).Scan(&total)
+		}
+		return []Asset{}, total, err
+	}
+	found, err := c.ByIDs(ctx, ids)
+	if err != nil {
+		return nil, 0, err
+	}
+	list := make([]Asset, 0, len(ids))
+	for _, id := range ids {
+		if a, ok := found[id]; ok { // it may have gone meanwhile
+			list = append(list, a)
+		}
+	}
+	return list, total, nil
+}
+
+// listed returns the ids of a page and how many there are on all.
+func (c *Catalog) listed(ctx context.Context, stmt string, args ...any) (ids []string, total int, err error) {
+	rows, err := c.db.Read().QueryContext(ctx, stmt, args...)
+	if err != nil {
 		return nil, 0, fmt.Errorf("assets: %w", err)
 	}
-	order := " ORDER BY "
-	if f.OrderBy == "" && len(words(f.Search, maxTerms)) > 0 {
-		best, args := c.best(f.Search)
-		order += best
-		q.args = append(q.args, args...)
-	} else {
-		order += f.order()
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id, &total); err != nil {
+			return nil, 0, fmt.Errorf("assets: %w", err)
+		}
+		ids = append(ids, id)
 	}
-	if f.PerPage > 0 {
-		order += " LIMIT ? OFFSET ?"
-		q.args = append(q.args, f.PerPage, int64(f.PerPage)*int64(max(f.Page-1, 0)))
-	}
-	list, err := c.queryWith(ctx, q.with, " WHERE "+q.where()+order, q.args...)
-	return list, total, err
+	return ids, total, rows.Err()
 }
 
 // CountArrays returns how many arrays a namespace has.
@@ -195,11 +225,13 @@ func (f Filter) assetTypes(q *listQuery) {
 	})
 }
 
-// sharedAssets is the assets that are shared to a list of namespaces, with what each is shared as: the rights of the share
-// of the asset itself or of a group around it, those which that group passes to its members, and whether it is of all of the asset.
+// sharedAssets is the assets that are shared to a list of namespaces (seen), with the rights that each share gives on the asset, of itself or
+// as a member of a group, and whether it is of all of the asset.
 const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights, whole) AS (
 	SELECT asset_id, 1, rights, member_rights, part = '' FROM shares WHERE namespace_id IN (SELECT value FROM json_each(?))
-	UNION SELECT m.asset_id, 0, s.rights, s.member_rights, s.whole FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared) `
+	UNION SELECT m.asset_id, 0, s.rights, s.member_rights, s.whole FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared),
+	seen(id, rights, whole) AS MATERIALIZED (SELECT s.id, CASE WHEN s.direct = 1 OR x.kind = 'group' THEN s.rights ELSE s.member_rights END, s.direct = 0 OR s.whole
+	FROM shared_to s JOIN assets x ON x.id = s.id) `
 
 // listQuery makes a statement of a filter.
 func (c *Catalog) listQuery(f Filter) (listQuery, error) {
@@ -220,12 +252,11 @@ func (c *Catalog) listQuery(f Filter) (listQuery, error) {
 		if err != nil {
 			return q, fmt.Errorf("assets: %w", err)
 		}
-		const what = "CASE WHEN direct = 1 OR a.kind = 'group' THEN rights ELSE member_rights END"
 		q.with, q.args = sharedAssets, []any{string(to)}
-		shared = "a.id IN (SELECT id FROM shared_to WHERE " + what + " <> '')"
-		readable = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% read %' AND whole)"
+		shared = "a.id IN (SELECT id FROM seen WHERE rights <> '')"
+		readable = "a.id IN (SELECT id FROM seen WHERE ' ' || rights || ' ' LIKE '% read %' AND whole)"
 		if names := f.Right.Names(access.Array); len(names) > 0 { // a published word, so it can stand in the statement
-			shared = "a.id IN (SELECT id FROM shared_to WHERE ' ' || " + what + " || ' ' LIKE '% " + names[0] + " %')"
+			shared = "a.id IN (SELECT id FROM seen WHERE ' ' || rights || ' ' LIKE '% " + names[0] + " %')"
 		}
 	}
 	q.add("a.state = 'live'")

@@ -153,7 +153,8 @@ func (c *Catalog) found(terms []string, m match) (text string, query string) {
 	if c.db.Shared() {
 		return "a.id IN (SELECT asset_id FROM asset_texts WHERE words @@ ?::text::tsquery)", postgresQuery(terms, m)
 	}
-	return "a.id IN (SELECT r.asset_id FROM asset_words w CROSS JOIN asset_rows r ON r.seq = w.rowid WHERE asset_words MATCH ?)", sqliteQuery(terms, m)
+	// Lists are led by rights: few see many assets, while a word can be in very many.
+	return "(SELECT r.seq FROM asset_rows r WHERE r.asset_id = a.id) IN (SELECT rowid FROM asset_words WHERE asset_words MATCH ?)", sqliteQuery(terms, m)
 }
 
 // search adds to a statement that the assets have the words of a filter. Metadata count only for who may read the asset: readable is the
