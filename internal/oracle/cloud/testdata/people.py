@@ -1,11 +1,8 @@
 """What docs/people.md says, done as it says it: organizations, shares and activity by tiledb-cloud."""
-import base64
 import json
 import os
 import re
 import subprocess
-import urllib.error
-import urllib.request
 
 import numpy
 import tiledb
@@ -24,29 +21,14 @@ class People(Scenario):
         yield "ours/the page", self.page
         yield "ours/what others see", self.others
 
-    def call(self, method, path, body=None, basic=None, token=None):
-        headers = {"Content-Type": "application/json"}
-        if basic:
-            headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
-        if token:
-            headers["X-TILEDB-REST-API-KEY"] = token
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.site.conf["server"] + path, data=data, method=method, headers=headers)
-        try:
-            with urllib.request.urlopen(request) as reply:
-                text = reply.read()
-                return reply.status, json.loads(text) if text else None
-        except urllib.error.HTTPError as err:
-            return err.code, json.loads(err.read())
-
     def sign_up(self):
         person = {"username": "ann", "password": "a long password"}
-        assert self.call("POST", "/v1/user", person)[0] == 403  # only the administrator makes accounts
+        assert self.site.call("POST", "/v1/user", person)[0] == 403  # only the administrator makes accounts
         self.tokens = {}
         for name in ("ann", "bob", "eve"):
             person["username"] = name
-            assert self.call("POST", "/v1/user", person, token=self.site.conf["token"])[0] == 204
-            status, made = self.call("POST", "/v1/token", {"name": "test"}, basic=(name, "a long password"))
+            assert self.site.call("POST", "/v1/user", person, token=self.site.conf["token"])[0] == 204
+            status, made = self.site.call("POST", "/v1/token", {"name": "test"}, basic=(name, "a long password"))
             assert status == 200, made
             self.tokens[name] = made["token"]
 

@@ -1,8 +1,4 @@
 """What somebody sees to whom a part of an array is shared, by the unmodified clients: the same as of an array that holds the part alone."""
-import base64
-import json
-import urllib.error
-import urllib.request
 
 import numpy as np
 import pandas as pd
@@ -37,25 +33,11 @@ class Policies(Scenario):
         yield "policies/previews", self.previews
         yield "policies/a policy that changes", self.changing
 
-    def call(self, method, path, body=None, basic=None, token=None):
-        headers = {"Content-Type": "application/json"}
-        if basic:
-            headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
-        if token:
-            headers["X-TILEDB-REST-API-KEY"] = token
-        request = urllib.request.Request(self.site.conf["server"] + path, data=None if body is None else json.dumps(body).encode(), method=method, headers=headers)
-        try:
-            with urllib.request.urlopen(request) as reply:
-                text = reply.read()
-                return reply.status, json.loads(text) if text else None
-        except urllib.error.HTTPError as err:
-            return err.code, json.loads(err.read())
-
     def sign_up(self):
         self.tokens = {}
         for name in ("ann", "bob"):
-            assert self.call("POST", "/v1/user", {"username": name, "password": "a long password"}, token=self.site.conf["token"])[0] == 204
-            self.tokens[name] = self.call("POST", "/v1/token", {"name": "test"}, basic=(name, "a long password"))[1]["token"]
+            assert self.site.call("POST", "/v1/user", {"username": name, "password": "a long password"}, token=self.site.conf["token"])[0] == 204
+            self.tokens[name] = self.site.call("POST", "/v1/token", {"name": "test"}, basic=(name, "a long password"))[1]["token"]
 
     def ctx(self, name, **more):
         settings = {"rest.server_address": self.site.conf["server"], "rest.token": self.tokens[name], "sm.query.sparse_global_order.reader": "refactored"}
@@ -66,7 +48,7 @@ class Policies(Scenario):
         body = {"namespace": "bob", "actions": list(actions)}
         if policy is not None:
             body["policy"] = policy
-        status, reply = self.call("PATCH", f"/v1/arrays/ann/{name}/share", body, token=self.tokens["ann"])
+        status, reply = self.site.call("PATCH", f"/v1/arrays/ann/{name}/share", body, token=self.tokens["ann"])
         assert status == 204, reply
 
     # ------------------------------------------------------------ the arrays and those of the parts alone
@@ -283,13 +265,13 @@ class Policies(Scenario):
     # ------------------------------------------------------------ the cloud's API
     def previews(self):
         tiledb.cloud.login(token=self.tokens["bob"], host=self.site.conf["server"], no_session=True)
-        status, sample = self.call("GET", "/v1/arrays/ann/cells/sample?samples=255", token=self.tokens["bob"])
+        status, sample = self.site.call("GET", "/v1/arrays/ann/cells/sample?samples=255", token=self.tokens["bob"])
         a, _ = self.both()
         frame = a.df[:]
         assert status == 200 and sorted(sample["data"]["id"]) == frame["id"].tolist(), sample
         assert "secret" not in sample and "own" not in sample and set(sample["shy"]) == {"NaN"} and set(sample["none"]) == {None}
-        assert self.call("GET", "/v1/arrays/ann/cells/metadata_json", token=self.tokens["bob"]) == (200, {"title": "cells"})
-        assert self.call("GET", "/v1/arrays/ann/cells/non_empty_domain_json", token=self.tokens["bob"]) == (200, {"id": [10, 59]})
+        assert self.site.call("GET", "/v1/arrays/ann/cells/metadata_json", token=self.tokens["bob"]) == (200, {"title": "cells"})
+        assert self.site.call("GET", "/v1/arrays/ann/cells/non_empty_domain_json", token=self.tokens["bob"]) == (200, {"id": [10, 59]})
         info = cloud_client.build(rest_api.ArrayApi).get_array_metadata("ann", "cells")
         assert info.name == "cells" and sorted(info.allowed_actions) == ["read", "read_array_info", "read_array_schema"], info
         for refusal in (lambda: tiledb.cloud.array.array_activity("tiledb://ann/cells"), lambda: tiledb.cloud.array.list_shared_with("tiledb://ann/cells"),

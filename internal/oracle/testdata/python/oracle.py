@@ -89,11 +89,11 @@ class Site:
         return directory if self.mode == "local" else self.uri(name)
 
     def http(self, method, path, body=None, token=None, basic=None, headers=None):
-        """One request -> (status, text).  The token of the run is sent unless another or Basic credentials are given."""
+        """One request -> (status, text).  The token of the run is sent unless another ("" for none) or Basic credentials are given."""
         headers = dict(headers or {})
         if basic:
             headers["Authorization"] = "Basic " + base64.b64encode(":".join(basic).encode()).decode()
-        else:
+        elif token != "":
             headers["X-TILEDB-REST-API-KEY"] = self.conf["token"] if token is None else token
         if body is not None and not isinstance(body, bytes):
             body, headers["Content-Type"] = json.dumps(body).encode(), "application/json"
@@ -103,6 +103,11 @@ class Site:
                 return reply.status, reply.read().decode("utf-8", "replace")
         except urllib.error.HTTPError as refused:
             return refused.code, refused.read().decode("utf-8", "replace")
+
+    def call(self, method, path, body=None, basic=None, token=""):
+        """One request without credentials but those given -> (status, the reply's value)."""
+        status, text = self.http(method, path, body, token, basic)
+        return status, json.loads(text) if text else None
 
     def new_token(self, **request):
         """A fresh API token -> the reply's object."""
