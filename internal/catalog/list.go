@@ -229,9 +229,9 @@ func (f Filter) assetTypes(q *listQuery) {
 // as a member of a group, and whether it is of all of the asset.
 const sharedAssets = `WITH RECURSIVE shared_to(id, direct, rights, member_rights, whole) AS (
 	SELECT asset_id, 1, rights, member_rights, part = '' FROM shares WHERE namespace_id IN (SELECT value FROM json_each(?))
-	UNION SELECT m.asset_id, 0, s.rights, s.member_rights, s.whole FROM group_members m JOIN shared_to s ON m.group_id = s.id WHERE m.shared),
+	UNION SELECT m.asset_id, 0, s.rights, s.member_rights, s.whole FROM shared_to s CROSS JOIN group_members m WHERE m.group_id = s.id AND m.shared),
 	seen(id, rights, whole) AS MATERIALIZED (SELECT s.id, CASE WHEN s.direct = 1 OR x.kind = 'group' THEN s.rights ELSE s.member_rights END, s.direct = 0 OR s.whole
-	FROM shared_to s JOIN assets x ON x.id = s.id) `
+	FROM shared_to s CROSS JOIN assets x WHERE x.id = s.id) `
 
 // listQuery makes a statement of a filter.
 func (c *Catalog) listQuery(f Filter) (listQuery, error) {

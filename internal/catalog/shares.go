@@ -42,10 +42,10 @@ func (c *Catalog) addShares(ctx context.Context, list []Asset) error {
 		return fmt.Errorf("shares: %w", err)
 	}
 	rows, err := c.db.Read().QueryContext(ctx, `WITH RECURSIVE around(asset, id) AS (
-		SELECT asset_id, group_id FROM group_members WHERE shared AND asset_id IN (SELECT value FROM json_each(?1))
-		UNION SELECT r.asset, m.group_id FROM around r JOIN group_members m ON m.asset_id = r.id WHERE m.shared)
+		SELECT m.asset_id, m.group_id FROM json_each(?1) j CROSS JOIN group_members m WHERE m.asset_id = j.value AND m.shared
+		UNION SELECT r.asset, m.group_id FROM around r CROSS JOIN group_members m WHERE m.asset_id = r.id AND m.shared)
 		SELECT asset_id, 1, namespace_id, rights, member_rights, part FROM shares WHERE asset_id IN (SELECT value FROM json_each(?1))
-		UNION ALL SELECT r.asset, 0, s.namespace_id, s.rights, s.member_rights, s.part FROM around r JOIN shares s ON s.asset_id = r.id`, string(text))
+		UNION ALL SELECT r.asset, 0, s.namespace_id, s.rights, s.member_rights, s.part FROM around r CROSS JOIN shares s WHERE s.asset_id = r.id`, string(text))
 	if err != nil {
 		return fmt.Errorf("shares: %w", err)
 	}
