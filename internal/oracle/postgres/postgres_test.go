@@ -18,7 +18,7 @@ import (
 )
 
 // keepers are the packages that keep metadata; their tests run on PostgreSQL here.
-var keepers = []string{"account", "activity", "api", "backup", "letters", "mail", "repeat", "catalog", "console", "reconcile", "s3face", "token", "vault", "web"}
+var keepers = []string{"account", "activity", "api", "backup", "letters", "mail", "repeat", "catalog", "console", "reconcile", "s3face", "token", "usage", "vault", "web"}
 
 func TestPackagesOnPostgreSQL(t *testing.T) {
 	pg := Start(t)
