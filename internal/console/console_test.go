@@ -106,6 +106,21 @@ func TestSignInAndOut(t *testing.T) {
 	b.want("/", nil, 401, `name="username"`)
 }
 
+func TestNoSuchPage(t *testing.T) {
+	b := newBrowser(t)
+	b.header = http.Header{"Accept": {"text/html,application/xhtml+xml;q=0.9"}}
+	b.want("/nothing", nil, 404, "<h1>Not Found</h1>")
+	for _, at := range []struct{ path, accept string }{{"/v1/nothing", "text/html"}, {"/nothing", "*/*"}} {
+		r := httptest.NewRequest(http.MethodGet, at.path, nil)
+		r.Header.Set("Accept", at.accept)
+		w := httptest.NewRecorder()
+		b.server.ServeHTTP(w, r)
+		if w.Code != 404 || w.Header().Get("Content-Type") != "application/json" || !strings.Contains(w.Body.String(), "no such address") {
+			t.Errorf("%s for %s: %d %s", at.path, at.accept, w.Code, w.Body)
+		}
+	}
+}
+
 func TestTokensAreShownOnce(t *testing.T) {
 	b := newBrowser(t)
 	b.signIn()

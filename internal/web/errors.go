@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -162,7 +163,7 @@ func (s *Server) reply(w *recorder, r *Request, err error) int {
 	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="azulejo"`)
 	}
-	if s.ErrorPage != nil && r.Op != nil && r.Op.Page {
+	if s.ErrorPage != nil && r.page() {
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
 		if r.Method != http.MethodHead {
@@ -183,6 +184,17 @@ func (s *Server) reply(w *recorder, r *Request, err error) int {
 	return status
 }
 
+// page reports whether a person in a browser reads the reply: to a page of the console, or at an address that is nothing at all.
+func (r *Request) page() bool {
+	if r.Op != nil {
+		return r.Op.Page
+	}
+	return r.Method == http.MethodGet && strings.HasPrefix(r.Header.Get("Accept"), "text/html") && !apiAddress.MatchString(r.URL.Path)
+}
+
+// apiAddress is the begin of every address of the API.
+var apiAddress = regexp.MustCompile(`^/v[0-9]`)
+
 // logFailure writes why a request failed, as an error if it is the server's.
 func (s *Server) logFailure(r *Request, status int, err error) {
 	level := slog.LevelDebug
@@ -201,7 +213,7 @@ func setHeaders(h http.Header, r *Request) {
 	if r.TLS != nil {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	if r.Op != nil && r.Op.Page {
+	if r.page() {
 		h.Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "+
 			"form-action 'self'; frame-ancestors 'none'")
 		return
