@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"azulejo/vfs"
 )
@@ -60,7 +61,8 @@ func (s *FS) open(w *writer) error {
 	dir := filepath.Dir(w.path)
 	if !s.named {
 		f, err := openNameless(dir)
-		if err == nil || !errors.Is(err, errors.ErrUnsupported) {
+		// In a directory that goes away at this moment, ext4 refuses a file without a name with EPERM; one with a name waits until it is gone.
+		if err == nil || !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EPERM) {
 			w.f = f
 			return err
 		}
@@ -68,10 +70,13 @@ func (s *FS) open(w *writer) error {
 	if _, err := os.Stat(dir); err != nil {
 		return err
 	}
-	w.temp = filepath.Join(w.tempDir(), tempName())
-	f, err := os.OpenFile(w.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	w.f = f
-	return err
+	temp := filepath.Join(w.tempDir(), tempName())
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	w.f, w.temp = f, temp
+	return nil
 }
 
 func tempName() string {
