@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -225,6 +226,10 @@ func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
 	}
 	if q.Session != "" {
 		return a.endUpload(w, r, q)
+	}
+	// The client sends the cells once more. Left unread, they would make the connection end, which a proxy takes for a failure.
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return err
 	}
 	reply, err := q.EncodeDone(wire.Bare)
 	if err != nil {

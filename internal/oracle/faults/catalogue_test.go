@@ -261,13 +261,14 @@ func (c *client) look(t *testing.T, names map[string]asset) state {
 	seen := state{}
 	for name, a := range names {
 		var info struct {
-			Public bool `json:"public_share"`
+			Name   string `json:"name"`
+			Public bool   `json:"public_share"`
 		}
 		path := base(name, a.kind)
 		if a.kind != "group" {
 			path += "/metadata"
 		}
-		if c.get(t, path, &info) != http.StatusOK {
+		if c.get(t, path, &info) != http.StatusOK || info.Name != name { // an old name leads to the asset that had it
 			continue
 		}
 		got := asset{kind: a.kind, public: info.Public, outside: a.outside}
