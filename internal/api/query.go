@@ -224,12 +224,15 @@ func (a *API) finalize(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.Session != "" {
-		return a.endUpload(w, r, q)
+	if q.Session != "" && q.Layout == schema.GlobalOrder {
+		return a.upload(w, r, q, wire.Bare, true)
 	}
 	// The client sends the cells once more. Left unread, they would make the connection end, which a proxy takes for a failure.
 	if _, err := io.Copy(io.Discard, r.Body); err != nil {
 		return err
+	}
+	if q.Session != "" {
+		return a.endFields(w, r, q)
 	}
 	reply, err := q.EncodeDone(wire.Bare)
 	if err != nil {

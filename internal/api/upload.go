@@ -104,11 +104,8 @@ func (a *API) upload(w http.ResponseWriter, r *web.Request, q *wire.Query, frami
 	return send(w, r, reply)
 }
 
-// endUpload answers the finalize of a write in several requests, which ends it if it has not ended.
-func (a *API) endUpload(w http.ResponseWriter, r *web.Request, q *wire.Query) error {
-	if q.Layout == schema.GlobalOrder {
-		return a.upload(w, r, q, wire.Bare, true)
-	}
+// endFields answers the finalize of a write of some fields at a time, which ends it if it has not ended.
+func (a *API) endFields(w http.ResponseWriter, r *web.Request, q *wire.Query) error {
 	s, err := a.unsealSession(r, q.Session)
 	if err != nil {
 		return err

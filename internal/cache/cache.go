@@ -135,11 +135,14 @@ func (c *Cache) Wants(key Key, nBytes int64) bool {
 		return false
 	}
 	h := maphash.Comparable(c.seed, key)
-	slot, mark := h%seenSlots, uint32(h>>32)|1
+	// Two keys of one slot would forget each other for ever, so a slot has two places.
+	slot, mark := h%(seenSlots/2)*2, uint32(h>>32)|1
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	again := c.seen[slot] == mark
-	c.seen[slot] = mark
+	again := c.seen[slot] == mark || c.seen[slot+1] == mark
+	if !again {
+		c.seen[slot], c.seen[slot+1] = mark, c.seen[slot]
+	}
 	return again
 }
 
